@@ -1,0 +1,130 @@
+package emulator
+
+import (
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config says where an emulator keeps its state and what it calls itself. The zero value works: everything in memory.
+type Config struct {
+	// Path is the SQLite file that holds the state. It is created where missing; its directory must exist.
+	// "" keeps everything in memory.
+	Path string
+	// Region is the region in queue ARNs. Default "us-east-1".
+	Region string
+	// AccountID is the account in queue URLs and ARNs, 12 digits. Default "000000000000".
+	AccountID string
+	// BaseURL is the base of the queue URLs that calls in process get. Default "http://127.0.0.1:4560". Over HTTP the
+	// URL follows the request's Host header. A queue is found by its URL's path (/account/name): any host is accepted.
+	BaseURL string
+	// AllowedHosts are the host names, without port, that the HTTP handler answers to besides loopback (localhost,
+	// 127.0.0.0/8, ::1). "*" allows every host: do that only where no web browser can reach the port.
+	AllowedHosts []string
+	// Logger gets what the state file has to say; message bodies are never logged. Default: nothing is logged.
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Region == "" {
+		c.Region = "us-east-1"
+	}
+	if c.AccountID == "" {
+		c.AccountID = "000000000000"
+	}
+	if c.BaseURL == "" {
+		c.BaseURL = "http://127.0.0.1:4560"
+	}
+	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Emulator holds queues and their messages. Its methods may be called from any number of goroutines.
+type Emulator struct {
+	cfg     Config
+	journal *journal // nil: memory only
+	done    chan struct{}
+	tasks   sync.WaitGroup // running move tasks
+
+	mu        sync.Mutex
+	closed    bool
+	queues    map[string]*queue // by name
+	moves     []*moveTask       // oldest first
+	nextID    int64             // numbers for queues and messages, never used twice, restarts included
+	requestID atomic.Uint64
+}
+
+// Open starts an emulator and loads what its file holds. Its errors are *[StateError]: [ErrInUse] where another
+// process has the file, [ErrCorrupt] where it can't be read, and the operating system's own errors
+// (fs.ErrNotExist for a missing directory, fs.ErrPermission) underneath.
+func Open(cfg Config) (*Emulator, error) {
+	e := &Emulator{
+		cfg:    cfg.withDefaults(),
+		done:   make(chan struct{}),
+		queues: map[string]*queue{},
+		nextID: 1,
+	}
+	if e.cfg.Path == "" {
+		return e, nil
+	}
+	store, err := openStore(e.cfg.Path)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.load(store); err != nil {
+		store.close()
+		return nil, err
+	}
+	e.journal = startJournal(e, store)
+	e.resumeMoves()
+	return e, nil
+}
+
+// SQS returns the queues as an object with the methods of *sqs.Client.
+func (e *Emulator) SQS() *SQS { return &SQS{e: e, base: e.cfg.BaseURL} }
+
+// Close ends waiting receives and move tasks, writes what is still to be written and closes the file. Calls made
+// afterwards fail. Closing twice is fine.
+func (e *Emulator) Close() error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.closed = true
+	close(e.done)
+	e.mu.Unlock()
+	e.tasks.Wait()
+	if e.journal == nil {
+		return nil
+	}
+	return e.journal.stop()
+}
+
+func (e *Emulator) arn(name string) string {
+	return "arn:aws:sqs:" + e.cfg.Region + ":" + e.cfg.AccountID + ":" + name
+}
+
+// byARN finds a queue of this account and region; e.mu is held.
+func (e *Emulator) byARN(arn string) *queue {
+	name, ok := strings.CutPrefix(arn, e.arn(""))
+	if !ok {
+		return nil
+	}
+	return e.queues[name]
+}
+
+// newID gives the next number for a queue or a message; e.mu is held.
+func (e *Emulator) newID() int64 {
+	id := e.nextID
+	e.nextID++
+	return id
+}
+
+// nowMilli is the clock of everything here: milliseconds since 1970, as SQS reports times.
+func nowMilli() int64 { return time.Now().UnixMilli() }

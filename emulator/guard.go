@@ -1,0 +1,53 @@
+package emulator
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// guard refuses what a web page may have sent: a name that was made to point here (DNS rebinding), another origin.
+func (e *Emulator) guard(r *http.Request) error {
+	if host := hostname(r.Host); !isLoopback(host) && !e.allowed(host) {
+		return faultDenied("The host %q is not served. Use a loopback address, or add the name to the allowed hosts.", host)
+	}
+	if origin := r.Header.Get("Origin"); origin != "" {
+		if u, err := url.Parse(origin); err != nil || !strings.EqualFold(u.Host, r.Host) || u.Host == "" {
+			return faultDenied("Requests from the web page %q are refused.", origin)
+		}
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+		return faultDenied("Requests from another web page are refused.")
+	}
+	return nil
+}
+
+func (e *Emulator) allowed(host string) bool {
+	return slices.ContainsFunc(e.cfg.AllowedHosts, func(name string) bool {
+		return name == "*" || host != "" && strings.EqualFold(name, host)
+	})
+}
+
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return strings.Trim(host, "[]")
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+func faultDenied(format string, args ...any) error {
+	f := newFault(coralPrefix+"AccessDeniedException", "", format, args...)
+	f.status = http.StatusForbidden
+	return f
+}
