@@ -1,0 +1,58 @@
+package sqstest_test
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/coretasks/core/internal/sqstest"
+	"github.com/coretasks/core/internal/testenv"
+)
+
+// TestLocalStack shows that the suite asks for nothing that only the emulator does, and keeps a
+// list of what cannot be tried on LocalStack.
+func TestLocalStack(t *testing.T) {
+	t.Parallel()
+	const (
+		unchecked = "LocalStack does not check this value"
+		notParsed = "LocalStack stores the policy without looking at its target"
+	)
+	sqstest.Run(t, sqstest.Harness{
+		API: sqs.NewFromConfig(testenv.LocalStack(t)),
+		Deviations: map[string]string{
+			"AttributeRanges/VisibilityTimeout":             unchecked,
+			"AttributeRanges/MaximumMessageSize":            unchecked,
+			"AttributeRanges/MessageRetentionPeriod":        unchecked,
+			"AttributeRanges/DelaySeconds":                  unchecked,
+			"AttributeRanges/ReceiveMessageWaitTimeSeconds": unchecked,
+			"SetAttributesAllOrNothing":                     unchecked,
+
+			"ParametersOutOfRange/SendMessage.DelaySeconds":                  unchecked,
+			"ParametersOutOfRange/ReceiveMessage.MaxNumberOfMessages":        "LocalStack checks only the upper bound",
+			"ParametersOutOfRange/ReceiveMessage.VisibilityTimeout":          unchecked,
+			"ParametersOutOfRange/ChangeMessageVisibility.VisibilityTimeout": unchecked,
+			"ChangeVisibilityBatchOutOfRange":                                unchecked,
+			"SendBatchPartlyFails/a_long_delay":                              unchecked,
+			"SendBatchPartlyFails/a_negative_delay":                          unchecked,
+			"MoveTaskTooFast":                                                unchecked,
+
+			"MessageAttributesRefused/eleven_of_them":        unchecked,
+			"MessageAttributesRefused/an_empty_binary":       unchecked,
+			"MessageAttributesRefused/an_empty_name":         unchecked,
+			"MessageAttributesRefused/a_name_with_..":        unchecked,
+			"MessageAttributesRefused/a_number_that_is_none": unchecked,
+
+			"RedrivePolicyRefused/an_unknown_target":    notParsed,
+			"RedrivePolicyRefused/a_target_without_arn": notParsed,
+
+			"SendBatchSendersFault":       "LocalStack sets SenderFault on no entry",
+			"VisibilityWithoutFlight":     "LocalStack hides a message that nobody has received",
+			"VisibilityBeyondTwelveHours": "LocalStack has no limit on the sum of extensions",
+			"MoveTaskRenews":              "LocalStack moves the message itself",
+			"MoveTaskCancelEnded":         "LocalStack accepts it and does nothing",
+		},
+		Harmful: map[string]string{
+			"RedrivePolicyNoJSON": "LocalStack stores it and then fails on every call that looks at redrive policies",
+		},
+	})
+}
