@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -51,12 +50,11 @@ type Emulator struct {
 	done    chan struct{}
 	tasks   sync.WaitGroup // running move tasks
 
-	mu        sync.Mutex
-	closed    bool
-	queues    map[string]*queue // by name
-	moves     []*moveTask       // oldest first
-	nextID    int64             // numbers for queues and messages, never used twice, restarts included
-	requestID atomic.Uint64
+	mu     sync.Mutex
+	closed bool
+	queues map[string]*queue // by name
+	moves  []*moveTask       // oldest first
+	nextID int64             // numbers for queues and messages, never used twice, restarts included
 }
 
 // Open starts an emulator and loads what its file holds. Its errors are *[StateError]: [ErrInUse] where another
@@ -77,7 +75,7 @@ func Open(cfg Config) (*Emulator, error) {
 		return nil, err
 	}
 	if err := e.load(store); err != nil {
-		store.close()
+		_ = store.close() // the first error says more
 		return nil, err
 	}
 	e.journal = startJournal(e, store)

@@ -1,7 +1,5 @@
 package emulator
 
-import "encoding/json"
-
 // recordKind says what a record does to the file.
 type recordKind int
 
@@ -51,17 +49,3 @@ func (q *queue) row() queueRow {
 }
 
 func (m *moveTask) row() moveTask { return *m }
-
-// contentRow is what a sender gave, in JSON.
-type contentRow struct {
-	ID     string               `json:"id"`
-	Body   string               `json:"body"`
-	Attrs  map[string]attribute `json:"attributes,omitempty"`
-	Group  string               `json:"group,omitempty"`
-	Trace  string               `json:"trace,omitempty"`
-	Sender string               `json:"sender"`
-}
-
-func (m *message) encode() ([]byte, error) {
-	return json.Marshal(contentRow{m.id, m.body, m.attrs, m.group, m.trace, m.sender})
-}
