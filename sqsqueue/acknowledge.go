@@ -1,0 +1,208 @@
+package sqsqueue
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/coretasks/core/internal/batch"
+	"github.com/coretasks/core/tasks"
+)
+
+const (
+	// acksInFlight is how many acknowledgement requests may be under way for one queue and kind.
+	acksInFlight = 16
+	// ackLinger is how long a lone acknowledgement waits for others: nobody waits for it, and each request costs.
+	ackLinger = 20 * time.Millisecond
+)
+
+type visibilityChange struct {
+	lease   *lease
+	timeout time.Duration // 0 makes the message visible now
+}
+
+// acknowledge gives a source its batchers for deletions and visibility changes.
+func (w *Worker) acknowledge(s *source) {
+	s.deletes = batch.New(batch.Config[*lease]{
+		MaxCount: maxBatch, InFlight: acksInFlight, Eager: acksInFlight, Linger: ackLinger,
+		Handle: func(ctx context.Context, items []*lease) []error {
+			entries := make([]types.DeleteMessageBatchRequestEntry, len(items))
+			for i, l := range items {
+				entries[i] = types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: l.handle()}
+			}
+			out, err := w.client.api.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(s.url), Entries: entries})
+			if err != nil {
+				return repeat(wrap("delete", w.client.FullName(s.name), err), len(items))
+			}
+			return entryErrors(len(items), out.Failed)
+		},
+	})
+	s.changes = batch.New(batch.Config[visibilityChange]{
+		MaxCount: maxBatch, InFlight: acksInFlight, Eager: acksInFlight, Linger: ackLinger,
+		Handle: func(ctx context.Context, items []visibilityChange) []error {
+			entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(items))
+			for i, c := range items {
+				entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{
+					Id: aws.String(strconv.Itoa(i)), ReceiptHandle: c.lease.handle(), VisibilityTimeout: seconds(c.timeout),
+				}
+			}
+			out, err := w.client.api.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(s.url), Entries: entries})
+			if err != nil {
+				return repeat(wrap("change visibility", w.client.FullName(s.name), err), len(items))
+			}
+			return entryErrors(len(items), out.Failed)
+		},
+	})
+}
+
+// carryOut does with a message what was decided. It returns at once; the caller has claimed the lease with decide.
+func (w *Worker) carryOut(l *lease, out tasks.Outcome) {
+	w.acks.add()
+	switch out.Verdict {
+	case tasks.Done:
+		w.delete(l, 1)
+	case tasks.Retry:
+		go w.release(l, w.longestRetry(l, out), 1)
+	case tasks.GiveBack:
+		go w.release(l, 0, 1)
+	case tasks.Dead:
+		go w.sendOn(l, DeadLetterQueue(l.source.name), deadLetter(l.message, out))
+	case tasks.Postpone:
+		go w.sendOn(l, l.source.name, outgoing{
+			body: aws.ToString(l.message.Body), attributes: l.message.MessageAttributes, delay: min(out.Delay, maxDelay),
+		})
+	}
+}
+
+// longestRetry keeps a retry's delay within what SQS allows: 12 hours from the receive, of which the run took a part.
+func (w *Worker) longestRetry(l *lease, out tasks.Outcome) time.Duration {
+	longest := time.Until(l.received.Add(maxVisibility)) - expiryMargin
+	if out.Delay <= longest {
+		return out.Delay
+	}
+	w.logger.Warn("the retry comes early: SQS hides a message for 12 hours from its receive at the most",
+		"job", out.Attempt.ID, "queue", l.source.name, "retry_delay", out.Delay, "retry_in", longest)
+	return max(longest, 0)
+}
+
+// giveBack makes messages that have not started visible again.
+func (w *Worker) giveBack(waiting []*lease) {
+	for _, l := range waiting {
+		if l.decide(leaseWaiting) {
+			w.acks.add()
+			go w.release(l, 0, 1)
+		}
+	}
+}
+
+// delete acknowledges a finished job. Heartbeats go on until SQS has confirmed it.
+func (w *Worker) delete(l *lease, attempt int) {
+	l.source.deletes.Go(l, func(err error) {
+		if err != nil && w.again(l, "delete", attempt, err, func() { w.delete(l, attempt+1) }) {
+			return
+		}
+		w.finish(l)
+	})
+}
+
+// release makes a message visible again after delay. Heartbeats end before, since one that came after would undo it.
+func (w *Worker) release(l *lease, delay time.Duration, attempt int) {
+	l.settle(w.calls)
+	w.held.remove(l)
+	l.source.changes.Go(visibilityChange{lease: l, timeout: delay}, func(err error) {
+		if err != nil && w.again(l, "give back", attempt, err, func() { w.release(l, delay, attempt+1) }) {
+			return
+		}
+		w.finish(l)
+	})
+}
+
+// sendOn puts a message into another queue, or anew into its own, and only then deletes it: what happens between the two
+// makes a duplicate, never a loss. It tries for as long as the message is held.
+func (w *Worker) sendOn(l *lease, queue string, out outgoing) {
+	for attempt := 1; ; attempt++ {
+		err := w.sendOnce(l, queue, out)
+		if err == nil {
+			w.delete(l, 1)
+			return
+		}
+		w.logger.Error("a message could not be moved; it stays where it is and is tried again",
+			"queue", l.source.name, "to", w.client.FullName(queue), "error", err)
+		if l.expired(time.Now()) || !w.waitOrEnd(backoff(attempt)) {
+			w.finish(l)
+			return
+		}
+	}
+}
+
+func (w *Worker) sendOnce(l *lease, queue string, out outgoing) error {
+	s, err := w.client.sender(queue)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(w.calls, max(l.left(time.Now()), time.Second))
+	defer cancel()
+	return s.send(ctx, out)
+}
+
+// again arranges for another try of an acknowledgement, while the receipt handle is good and the worker is there.
+func (w *Worker) again(l *lease, what string, attempt int, err error, try func()) bool {
+	wait := backoff(attempt)
+	log := w.logger.With("queue", l.source.name, "error", err)
+	switch {
+	case gone(err):
+		log.Warn("could not " + what + " a message: it is no longer ours, and is received again")
+		return false
+	case l.left(time.Now()) <= wait:
+		log.Error("could not "+what+" a message while it was held; it is received again", "attempts", attempt)
+		return false
+	}
+	log.Warn("could not "+what+" a message; it will be tried again", "retry_in", wait)
+	go func() {
+		if w.waitOrEnd(wait) {
+			try()
+			return
+		}
+		w.finish(l)
+	}()
+	return true
+}
+
+// finish ends the work on a message.
+func (w *Worker) finish(l *lease) {
+	w.held.remove(l)
+	w.acks.done()
+}
+
+// waitOrEnd waits, and reports false when the worker has ended meanwhile.
+func (w *Worker) waitOrEnd(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-w.calls.Done():
+		return false
+	}
+}
+
+// gone reports whether SQS says that a receipt handle is good for nothing any more.
+func gone(err error) bool {
+	var (
+		notInflight *types.MessageNotInflight
+		invalid     *types.ReceiptHandleIsInvalid
+		entry       *entryError
+	)
+	if errors.As(err, &entry) {
+		switch entry.code {
+		case "MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight", "ReceiptHandleIsInvalid", "InvalidParameterValue":
+			return true
+		}
+	}
+	return errors.As(err, &notInflight) || errors.As(err, &invalid)
+}

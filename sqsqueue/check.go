@@ -1,0 +1,142 @@
+package sqsqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/coretasks/core/tasks"
+)
+
+// A Problem is a way in which a queue is not what the tasks need.
+type Problem struct {
+	// Queue is the name in SQS, with the prefix.
+	Queue string `json:"queue"`
+	// Fatal means that a worker of the queue can't start.
+	Fatal bool `json:"fatal"`
+	// Text says what is wrong.
+	Text string `json:"problem"`
+	// Mend is the command that mends it.
+	Mend string `json:"mend"`
+}
+
+const mendApply = "core queues apply"
+
+// Check compares the queues with what the tasks need of them. With names, it looks at those queues only. It fails only
+// where SQS can't be asked.
+func Check(ctx context.Context, c *Client, r *tasks.Registry, names ...string) ([]Problem, error) {
+	var problems []Problem
+	for _, spec := range r.Queues() {
+		if len(names) > 0 && !contains(names, spec.Name) {
+			continue
+		}
+		found, err := c.check(ctx, spec)
+		if err != nil {
+			return problems, err
+		}
+		problems = append(problems, found...)
+	}
+	return problems, nil
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Client) check(ctx context.Context, spec tasks.QueueSpec) ([]Problem, error) {
+	var problems []Problem
+	report := func(queue string, fatal bool, format string, args ...any) {
+		problems = append(problems, Problem{Queue: c.FullName(queue), Fatal: fatal, Text: fmt.Sprintf(format, args...), Mend: mendApply})
+	}
+	dead := DeadLetterQueue(spec.Name)
+	deadAttrs, err := c.attributes(ctx, dead)
+	switch {
+	case errors.Is(err, ErrQueueMissing):
+		report(dead, true, "the dead-letter queue does not exist")
+	case err != nil:
+		return nil, err
+	case deadAttrs[attrRetention] != inSeconds(spec.DeadLetterRetention):
+		report(dead, false, "it keeps messages for %s s; the tasks want %s s", deadAttrs[attrRetention], inSeconds(spec.DeadLetterRetention))
+	}
+	attrs, err := c.attributes(ctx, spec.Name)
+	if errors.Is(err, ErrQueueMissing) {
+		report(spec.Name, true, "the queue does not exist")
+		return problems, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	policy, ok := parseRedrivePolicy(attrs[attrRedrive])
+	switch {
+	case !ok:
+		report(spec.Name, false, "it has no redrive policy: a job that kills its worker would be tried for ever")
+	case deadAttrs != nil && policy.DeadLetterTargetARN != deadAttrs[attrARN]:
+		report(spec.Name, false, "its redrive policy names %s, not its own dead-letter queue", policy.DeadLetterTargetARN)
+	case int(policy.MaxReceiveCount) != spec.MaxReceiveCount:
+		report(spec.Name, false, "its maxReceiveCount is %d; the tasks' retries need %d", int(policy.MaxReceiveCount), spec.MaxReceiveCount)
+	}
+	for what, want := range map[string]string{attrVisibility: inSeconds(spec.VisibilityTimeout), attrRetention: inSeconds(spec.Retention)} {
+		if attrs[what] != want {
+			report(spec.Name, false, "its %s is %s s; the tasks want %s s", what, attrs[what], want)
+		}
+	}
+	return problems, nil
+}
+
+// A Depth is how many messages a queue holds. SQS counts approximately.
+type Depth struct {
+	// Queue is the name in SQS, with the prefix.
+	Queue string `json:"queue"`
+	// Missing means that the queue does not exist.
+	Missing  bool `json:"missing,omitempty"`
+	Waiting  int  `json:"waiting"`
+	Delayed  int  `json:"delayed"`
+	InFlight int  `json:"in_flight"`
+	// Dead is how many messages wait in the dead-letter queue.
+	Dead int `json:"dead"`
+}
+
+// Depths counts the messages of each of the registry's queues.
+func Depths(ctx context.Context, c *Client, r *tasks.Registry) ([]Depth, error) {
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	var depths []Depth
+	for _, spec := range r.Queues() {
+		d := Depth{Queue: c.FullName(spec.Name)}
+		attrs, err := c.attributes(ctx, spec.Name)
+		switch {
+		case errors.Is(err, ErrQueueMissing):
+			d.Missing = true
+		case err != nil:
+			return nil, err
+		}
+		d.Waiting = count(attrs, types.QueueAttributeNameApproximateNumberOfMessages)
+		d.Delayed = count(attrs, types.QueueAttributeNameApproximateNumberOfMessagesDelayed)
+		d.InFlight = count(attrs, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible)
+		deadAttrs, err := c.attributes(ctx, DeadLetterQueue(spec.Name))
+		if err != nil && !errors.Is(err, ErrQueueMissing) {
+			return nil, err
+		}
+		d.Dead = count(deadAttrs, types.QueueAttributeNameApproximateNumberOfMessages)
+		depths = append(depths, d)
+	}
+	return depths, nil
+}
+
+func count(attrs map[string]string, name types.QueueAttributeName) int {
+	n, err := strconv.Atoi(strings.TrimSpace(attrs[string(name)]))
+	if err != nil {
+		return 0
+	}
+	return n
+}

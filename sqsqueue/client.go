@@ -1,0 +1,215 @@
+package sqsqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/coretasks/core/tasks"
+)
+
+// Config sets up a [Client]; the zero value is ready to use.
+type Config struct {
+	// Prefix is put before every queue's name, to keep environments apart: with "staging-", the queue "default" is
+	// "staging-default" in SQS.
+	Prefix string
+	// Logger gets what happens in the background. The default is slog.Default().
+	Logger *slog.Logger
+	// Trace returns the trace context to send along with a job, by header name (traceparent, tracestate); with
+	// OpenTelemetry it is what a propagator injects into a MapCarrier. The task finds it in [tasks.Attempt].
+	Trace func(context.Context) map[string]string
+}
+
+// A Client sends jobs. It is safe for concurrent use: concurrent calls share requests, and a lone call goes out at once.
+type Client struct {
+	api    API
+	prefix string
+	logger *slog.Logger
+	trace  func(context.Context) map[string]string
+
+	mu     sync.Mutex
+	urls   map[string]string // by name, without the prefix
+	queues map[string]*sender
+	closed bool
+}
+
+var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{0,40}$`)
+
+// New returns a client of the queues at api.
+func New(api API, cfg Config) (*Client, error) {
+	if !prefixPattern.MatchString(cfg.Prefix) {
+		return nil, fmt.Errorf("queue prefix %q is invalid: SQS allows letters, digits, '_' and '-', here at most 40", cfg.Prefix)
+	}
+	c := &Client{api: api, prefix: cfg.Prefix, logger: cfg.Logger, trace: cfg.Trace, urls: map[string]string{}, queues: map[string]*sender{}}
+	if c.logger == nil {
+		c.logger = slog.Default()
+	}
+	return c, nil
+}
+
+// DeadLetterQueue returns the name of a queue's dead-letter queue.
+func DeadLetterQueue(queue string) string { return queue + "-dlq" }
+
+// FullName returns the name that a queue has in SQS.
+func (c *Client) FullName(queue string) string { return c.prefix + queue }
+
+// URL returns a queue's URL. It asks SQS once and remembers the answer.
+func (c *Client) URL(ctx context.Context, queue string) (string, error) {
+	c.mu.Lock()
+	url, known := c.urls[queue]
+	c.mu.Unlock()
+	if known {
+		return url, nil
+	}
+	out, err := c.api.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(c.FullName(queue))})
+	if err != nil {
+		return "", wrap("find", c.FullName(queue), err)
+	}
+	c.remember(queue, aws.ToString(out.QueueUrl))
+	return aws.ToString(out.QueueUrl), nil
+}
+
+func (c *Client) remember(queue, url string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.urls[queue] = url
+}
+
+// forget makes the next use of a queue ask for its URL again.
+func (c *Client) forget(queue string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.urls, queue)
+}
+
+// Send implements [tasks.Sender]. Each error is an [*Error], or a [*TooLargeError] inside one.
+func (c *Client) Send(ctx context.Context, msgs []tasks.Message) []error {
+	if len(msgs) == 1 {
+		if err := c.sendOne(ctx, msgs[0]); err != nil {
+			return []error{err}
+		}
+		return nil
+	}
+	errs := make([]error, len(msgs))
+	failed := false
+	for queue, at := range byQueue(msgs) {
+		failed = c.sendAll(ctx, queue, msgs, at, errs) || failed
+	}
+	if !failed {
+		return nil
+	}
+	return errs
+}
+
+func (c *Client) sendOne(ctx context.Context, msg tasks.Message) error {
+	out, err := c.outgoing(ctx, msg)
+	if err != nil {
+		return wrap("send", c.FullName(msg.Queue), err)
+	}
+	s, err := c.sender(msg.Queue)
+	if err != nil {
+		return wrap("send", c.FullName(msg.Queue), err)
+	}
+	return s.send(ctx, out)
+}
+
+// sendAll sends the messages at the given places, all of one queue, and puts each error in its place.
+func (c *Client) sendAll(ctx context.Context, queue string, msgs []tasks.Message, at []int, errs []error) (failed bool) {
+	fail := func(i int, err error) {
+		errs[i] = err
+		failed = true
+	}
+	s, err := c.sender(queue)
+	if err != nil {
+		for _, i := range at {
+			fail(i, wrap("send", c.FullName(queue), err))
+		}
+		return failed
+	}
+	outs := make([]outgoing, 0, len(at))
+	places := make([]int, 0, len(at))
+	for _, i := range at {
+		out, err := c.outgoing(ctx, msgs[i])
+		if err != nil {
+			fail(i, wrap("send", c.FullName(queue), err))
+			continue
+		}
+		outs, places = append(outs, out), append(places, i)
+	}
+	for k, err := range s.sendAll(ctx, outs) {
+		if err != nil {
+			fail(places[k], err)
+		}
+	}
+	return failed
+}
+
+func byQueue(msgs []tasks.Message) map[string][]int {
+	groups := map[string][]int{}
+	for i, m := range msgs {
+		groups[m.Queue] = append(groups[m.Queue], i)
+	}
+	return groups
+}
+
+// outgoing encodes a job as a message.
+func (c *Client) outgoing(ctx context.Context, msg tasks.Message) (outgoing, error) {
+	if c.trace != nil && msg.Envelope.Trace == nil {
+		msg.Envelope.Trace = c.trace(ctx)
+	}
+	delay := msg.Delay
+	if delay > maxDelay {
+		// The rest of the way is covered in hops: a worker that receives it too early sends it on.
+		msg.Envelope.NotBefore = time.Now().UTC().Add(delay)
+		delay = maxDelay
+	}
+	body, err := msg.Envelope.Encode()
+	if err != nil {
+		return outgoing{}, err
+	}
+	if limit := maxBytes - deadLetterRoom; len(body) > limit {
+		return outgoing{}, &TooLargeError{Size: len(body), Limit: limit}
+	}
+	return outgoing{body: string(body), delay: delay}, nil
+}
+
+func (c *Client) sender(queue string) (*sender, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, ErrClosed
+	}
+	s, ok := c.queues[queue]
+	if !ok {
+		s = newSender(c, queue)
+		c.queues[queue] = s
+	}
+	return s, nil
+}
+
+// Close sends what is under way and refuses further jobs. It returns when all is sent, or with an error when ctx ends.
+func (c *Client) Close(ctx context.Context) error {
+	c.mu.Lock()
+	c.closed = true
+	queues := c.queues
+	c.mu.Unlock()
+	var errs []error
+	for name, s := range queues {
+		if err := s.batcher.Close(ctx); err != nil {
+			errs = append(errs, wrap("close", c.FullName(name), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// seconds rounds up, so that nothing is early.
+func seconds(d time.Duration) int32 {
+	return int32((d + time.Second - 1) / time.Second)
+}

@@ -1,0 +1,178 @@
+package sqsqueue
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/coretasks/core/internal/batch"
+)
+
+// Requests under way for one queue. Two partial batches at once let a caller's next job leave while its last is
+// answered, without a request for every job; full batches pay for themselves.
+const (
+	sendsInFlight = 64
+	sendsEager    = 2
+)
+
+// entryAttempts is how often an entry is tried that SQS itself failed inside a batch that it accepted.
+const entryAttempts = 4
+
+// outgoing is one message on its way.
+type outgoing struct {
+	body       string
+	delay      time.Duration
+	attributes map[string]types.MessageAttributeValue
+}
+
+func (o outgoing) size() int { return len(o.body) + attributesSize(o.attributes) }
+
+// sender batches the messages of one queue.
+type sender struct {
+	client  *Client
+	queue   string // without the prefix
+	batcher *batch.Batcher[outgoing]
+}
+
+func newSender(c *Client, queue string) *sender {
+	s := &sender{client: c, queue: queue}
+	s.batcher = batch.New(batch.Config[outgoing]{
+		Handle: s.handle, Size: outgoing.size,
+		MaxCount: maxBatch, MaxBytes: maxBytes,
+		InFlight: sendsInFlight, Eager: sendsEager,
+	})
+	return s
+}
+
+func (s *sender) send(ctx context.Context, out outgoing) error {
+	return s.explain(s.batcher.Do(ctx, out))
+}
+
+func (s *sender) sendAll(ctx context.Context, outs []outgoing) []error {
+	errs := s.batcher.DoAll(ctx, outs)
+	for i, err := range errs {
+		errs[i] = s.explain(err)
+	}
+	return errs
+}
+
+func (s *sender) explain(err error) error {
+	if errors.Is(err, batch.ErrClosed) {
+		err = ErrClosed
+	}
+	if own, ok := errors.AsType[*Error](err); ok {
+		return own
+	}
+	return wrap("send", s.client.FullName(s.queue), err)
+}
+
+// handle sends one batch. What SQS failed on its own account inside the batch is tried again.
+func (s *sender) handle(ctx context.Context, items []outgoing) []error {
+	url, err := s.client.URL(ctx, s.queue)
+	if err != nil {
+		return repeat(err, len(items))
+	}
+	return retryEntries(ctx, items, func(ctx context.Context, items []outgoing) []error {
+		out, err := s.client.api.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(url), Entries: sendEntries(items)})
+		if err != nil {
+			if missing := (*types.QueueDoesNotExist)(nil); errors.As(err, &missing) {
+				s.client.forget(s.queue)
+			}
+			return repeat(wrap("send", s.client.FullName(s.queue), err), len(items))
+		}
+		return entryErrors(len(items), out.Failed)
+	})
+}
+
+func sendEntries(items []outgoing) []types.SendMessageBatchRequestEntry {
+	entries := make([]types.SendMessageBatchRequestEntry, len(items))
+	for i, item := range items {
+		entries[i] = types.SendMessageBatchRequestEntry{
+			Id:                aws.String(strconv.Itoa(i)),
+			MessageBody:       aws.String(item.body),
+			DelaySeconds:      seconds(item.delay),
+			MessageAttributes: item.attributes,
+		}
+	}
+	return entries
+}
+
+// retryEntries calls do with the items, and again with those that failed through no fault of their own, with jittered
+// backoff. A request that failed as a whole is not repeated here: the SDK's client has done that.
+func retryEntries[T any](ctx context.Context, items []T, do func(context.Context, []T) []error) []error {
+	errs := do(ctx, items)
+	for attempt := 1; attempt < entryAttempts; attempt++ {
+		again := retryable(errs)
+		if len(again) == 0 || !pause(ctx, attempt) {
+			return errs
+		}
+		rest := make([]T, len(again))
+		for k, i := range again {
+			rest[k] = items[i]
+		}
+		answers := do(ctx, rest)
+		for k, i := range again {
+			errs[i] = nil
+			if answers != nil {
+				errs[i] = answers[k]
+			}
+		}
+	}
+	return errs
+}
+
+func retryable(errs []error) []int {
+	var at []int
+	for i, err := range errs {
+		if e, ok := errors.AsType[*entryError](err); ok && !e.senderFault {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+// pause waits before the next attempt, and reports false when ctx ends first.
+func pause(ctx context.Context, attempt int) bool {
+	t := time.NewTimer(backoff(attempt))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// backoff is exponential from 100 ms to 5 s, with full jitter above half of it.
+func backoff(attempt int) time.Duration {
+	d := min(100*time.Millisecond<<min(attempt-1, 10), maxBackoff)
+	return d/2 + rand.N(d/2)
+}
+
+// entryErrors puts each failed entry's error in its place; nil means that none failed.
+func entryErrors(n int, failed []types.BatchResultErrorEntry) []error {
+	if len(failed) == 0 {
+		return nil
+	}
+	errs := make([]error, n)
+	for _, f := range failed {
+		if i, err := strconv.Atoi(aws.ToString(f.Id)); err == nil && i >= 0 && i < n {
+			errs[i] = newEntryError(f)
+		}
+	}
+	return errs
+}
+
+func repeat(err error, n int) []error {
+	errs := make([]error, n)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}

@@ -1,0 +1,114 @@
+package sqsqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/coretasks/core/tasks"
+)
+
+// shutdownMargin is the end of the shutdown timeout, kept for interrupting what still runs and flushing acknowledgements.
+func shutdownMargin(timeout time.Duration) time.Duration { return min(timeout/4, 3*time.Second) }
+
+// shutdown ends the worker within its timeout. The order matters: nothing new, give back what waits, finish what runs,
+// interrupt the rest, then flush. It calls end when no request may begin any more.
+func (w *Worker) shutdown(end context.CancelFunc) error {
+	start := time.Now()
+	deadline := start.Add(w.config.ShutdownTimeout)
+	margin := shutdownMargin(w.config.ShutdownTimeout)
+	w.logger.Info("worker is shutting down", "timeout", w.config.ShutdownTimeout)
+	w.giveBack(w.dispatch.stop())
+
+	interruptAt := deadline.Add(-margin)
+	if !w.slots.wait(interruptAt) || !w.polls.wait(interruptAt) {
+		w.interruptRuns(interruptAt.Add(margin / 2))
+	}
+	flushed := w.acks.wait(deadline.Add(-margin / 4))
+	err := w.closeBatchers(deadline)
+	end()
+	if err != nil || !flushed {
+		return errors.Join(errors.New("worker stopped before all acknowledgements were answered; those jobs run again"), err)
+	}
+	w.logger.Info("worker stopped", "took", time.Since(start).Round(time.Millisecond))
+	return nil
+}
+
+// interruptRuns cancels what still runs, gives it until a moment to return, and gives back what has not.
+func (w *Worker) interruptRuns(until time.Time) {
+	w.interrupt(tasks.ErrShutdown)
+	w.slots.wait(until)
+	stuck := 0
+	for _, l := range w.held.list() {
+		if l.decide(leaseRunning) {
+			stuck++
+			w.acks.add()
+			go w.release(l, 0, 1)
+		}
+	}
+	if stuck > 0 {
+		w.logger.Warn("tasks still run after they were interrupted; their jobs are given back", "tasks", stuck)
+	}
+}
+
+func (w *Worker) closeBatchers(deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	var errs []error
+	for _, s := range w.sources {
+		for _, err := range []error{s.deletes.Close(ctx), s.changes.Close(ctx)} {
+			if err != nil {
+				errs = append(errs, fmt.Errorf("queue %q: %w", s.name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// A tally counts what is under way. Unlike a sync.WaitGroup it can be waited for with a limit, and added to meanwhile.
+type tally struct {
+	mu   sync.Mutex
+	n    int
+	zero chan struct{} // closed when n falls to 0; nil while nobody waits
+}
+
+func (t *tally) add() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n++
+}
+
+func (t *tally) done() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n--
+	if t.n == 0 && t.zero != nil {
+		close(t.zero)
+		t.zero = nil
+	}
+}
+
+// wait reports whether nothing was under way at some moment before the deadline.
+func (t *tally) wait(deadline time.Time) bool {
+	t.mu.Lock()
+	if t.n == 0 {
+		t.mu.Unlock()
+		return true
+	}
+	if t.zero == nil {
+		t.zero = make(chan struct{})
+	}
+	zero := t.zero
+	t.mu.Unlock()
+
+	timer := time.NewTimer(max(time.Until(deadline), 0))
+	defer timer.Stop()
+	select {
+	case <-zero:
+		return true
+	case <-timer.C:
+		return false
+	}
+}

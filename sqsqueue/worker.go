@@ -1,0 +1,286 @@
+package sqsqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/coretasks/core/tasks"
+)
+
+// Defaults of a worker.
+const (
+	// DefaultConcurrency is how many jobs a worker runs at once.
+	DefaultConcurrency = 4
+	// DefaultShutdownTimeout leaves five seconds of the thirty that ECS gives a container before it kills it.
+	DefaultShutdownTimeout = 25 * time.Second
+)
+
+// WorkerConfig sets up a [Worker]; the zero value works all of the registry's queues.
+type WorkerConfig struct {
+	// Queues are the queues to work, with their weights. The default is every queue of the registry, each with weight 1.
+	Queues []QueueWeight
+	// Concurrency is how many jobs run at once; the default is [DefaultConcurrency].
+	Concurrency int
+	// ShutdownTimeout is how long Run may take to return once its context has ended; the default is
+	// [DefaultShutdownTimeout], the least 1 s. Jobs that run by then are interrupted a little before, and given back.
+	ShutdownTimeout time.Duration
+	// Grace is how long a task may ignore its cancelled context; see [tasks.ExecutorConfig].
+	Grace time.Duration
+	// Logger gets the life of each job and what happens in the background. The default is the client's.
+	Logger *slog.Logger
+}
+
+// A QueueWeight is a queue and its share of the worker: while several queues have messages, a queue of weight 3 gets
+// three times the slots of one of weight 1. Zero counts as 1.
+type QueueWeight struct {
+	Name   string
+	Weight int
+}
+
+// A Worker receives jobs, runs them and acknowledges them. Make one with [NewWorker].
+type Worker struct {
+	client   *Client
+	executor *tasks.Executor
+	logger   *slog.Logger
+	sources  []*source
+	dispatch *dispatcher
+	config   WorkerConfig
+
+	polls tally // receives under way
+	slots tally // runs under way
+	acks  tally // fates being carried out
+	held  leases
+
+	runs      context.Context // of every run; ends with ErrShutdown
+	interrupt context.CancelCauseFunc
+	calls     context.Context // of every request; ends with Run
+}
+
+// leases is the set of leases that the heartbeat looks after.
+type leases struct {
+	mu  sync.Mutex
+	all map[*lease]struct{}
+}
+
+func (s *leases) add(ls ...*lease) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range ls {
+		s.all[l] = struct{}{}
+	}
+}
+
+func (s *leases) remove(l *lease) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, l)
+}
+
+func (s *leases) list() []*lease {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*lease, 0, len(s.all))
+	for l := range s.all {
+		list = append(list, l)
+	}
+	return list
+}
+
+// NewWorker makes a worker of a registry's tasks. It returns the registry's error if that has one, and an error for a
+// queue that no task uses.
+func NewWorker(c *Client, r *tasks.Registry, cfg WorkerConfig) (*Worker, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = c.logger
+	}
+	if cfg.Concurrency == 0 {
+		cfg.Concurrency = DefaultConcurrency
+	}
+	if cfg.ShutdownTimeout == 0 {
+		cfg.ShutdownTimeout = DefaultShutdownTimeout
+	}
+	if cfg.Concurrency < 0 {
+		return nil, fmt.Errorf("concurrency %d is invalid: it must be 1 or more", cfg.Concurrency)
+	}
+	if cfg.ShutdownTimeout < time.Second {
+		return nil, fmt.Errorf("shutdown timeout %v is invalid: it must be 1s or more", cfg.ShutdownTimeout)
+	}
+	executor, err := tasks.NewExecutor(r, tasks.ExecutorConfig{Logger: cfg.Logger, Grace: cfg.Grace})
+	if err != nil {
+		return nil, err
+	}
+	w := &Worker{client: c, executor: executor, logger: cfg.Logger, config: cfg}
+	w.held.all = map[*lease]struct{}{}
+	if err := w.addSources(r.Queues(), cfg.Queues); err != nil {
+		return nil, err
+	}
+	w.dispatch = &dispatcher{
+		sources: w.sources, free: cfg.Concurrency, slots: cfg.Concurrency,
+		poll: func(s *source, ask int, wait bool) {
+			w.polls.add()
+			go w.poll(s, ask, wait)
+		},
+		run: func(l *lease) {
+			w.slots.add()
+			go w.slot(l)
+		},
+	}
+	return w, nil
+}
+
+func (w *Worker) addSources(specs []tasks.QueueSpec, wanted []QueueWeight) error {
+	if len(specs) == 0 {
+		return errors.New("the registry has no tasks: there is nothing to work")
+	}
+	if len(wanted) == 0 {
+		for _, spec := range specs {
+			wanted = append(wanted, QueueWeight{Name: spec.Name})
+		}
+	}
+	for _, q := range wanted {
+		i := slices.IndexFunc(specs, func(s tasks.QueueSpec) bool { return s.Name == q.Name })
+		switch {
+		case i < 0:
+			return &UnknownQueueError{Queue: q.Name, Known: queueNames(specs)}
+		case q.Weight < 0:
+			return fmt.Errorf("weight %d of queue %q is invalid: it must be 1 or more", q.Weight, q.Name)
+		case slices.ContainsFunc(w.sources, func(s *source) bool { return s.name == q.Name }):
+			return fmt.Errorf("queue %q is named twice; give it a weight instead", q.Name)
+		}
+		s := &source{name: q.Name, weight: max(q.Weight, 1), visibility: specs[i].VisibilityTimeout, maxPolls: 1}
+		w.acknowledge(s)
+		w.sources = append(w.sources, s)
+	}
+	return nil
+}
+
+// Run works until ctx ends, and then shuts down: it stops fetching, gives back what has not started, lets what runs
+// finish within the shutdown timeout, interrupts and gives back the rest, and flushes acknowledgements. It returns nil
+// after a clean shutdown. A queue that is missing when it starts is an error; later trouble with SQS is logged and
+// retried. Call Run once.
+func (w *Worker) Run(ctx context.Context) error {
+	for _, s := range w.sources {
+		url, err := w.client.URL(ctx, s.name)
+		if err != nil {
+			return err
+		}
+		s.url = url
+		// Dead letters must have somewhere to go before the first job runs.
+		if _, err := w.client.URL(ctx, DeadLetterQueue(s.name)); err != nil {
+			return err
+		}
+	}
+	w.runs, w.interrupt = context.WithCancelCause(context.WithoutCancel(ctx))
+	defer w.interrupt(nil)
+	calls, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	w.calls = calls
+
+	beating := make(chan struct{})
+	go func() {
+		defer close(beating)
+		w.heartbeat(calls)
+	}()
+	w.dispatch.start()
+	<-ctx.Done()
+	err := w.shutdown(end)
+	<-beating
+	return err
+}
+
+// slot runs a message, and then others for as long as there are some.
+func (w *Worker) slot(l *lease) {
+	defer w.slots.done()
+	for l != nil {
+		l = w.dispatch.next(l.source, w.work(l))
+	}
+}
+
+// work runs one message and hands its fate to the acknowledger. It returns how long the function ran.
+func (w *Worker) work(l *lease) time.Duration {
+	ctx, cancel := context.WithCancelCause(w.runs)
+	defer cancel(nil)
+	if !l.start(cancel) {
+		return 0
+	}
+	out := w.executor.Execute(ctx, l.delivery())
+	if l.decide(leaseRunning) {
+		w.carryOut(l, out)
+	} else {
+		w.logger.Warn("a run ended after its message was given up; the job runs again",
+			"job", out.Attempt.ID, "task", out.Attempt.Task, "queue", l.source.name, "verdict", out.Verdict.String())
+	}
+	return out.Elapsed
+}
+
+// poll receives once.
+func (w *Worker) poll(s *source, ask int, wait bool) {
+	defer w.polls.done()
+	out, err := w.client.api.ReceiveMessage(w.calls, w.receive(s, ask, wait))
+	if err != nil {
+		w.pollFailed(s, ask, err)
+		return
+	}
+	now := time.Now()
+	got := make([]*lease, len(out.Messages))
+	for i, m := range out.Messages {
+		got[i] = newLease(s, m, now)
+	}
+	w.held.add(got...)
+	w.giveBack(w.dispatch.polled(s, ask, got, false))
+}
+
+func (w *Worker) receive(s *source, ask int, wait bool) *sqs.ReceiveMessageInput {
+	in := &sqs.ReceiveMessageInput{
+		QueueUrl:                    aws.String(s.url),
+		MaxNumberOfMessages:         int32(ask),
+		VisibilityTimeout:           seconds(s.visibility),
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameApproximateReceiveCount},
+		MessageAttributeNames:       []string{"All"}, // to be kept on a dead letter
+	}
+	if wait {
+		// A receive under way at shutdown is left to end by itself, so it must not take longer than the shutdown may.
+		in.WaitTimeSeconds = int32(min(longPoll, w.config.ShutdownTimeout-shutdownMargin(w.config.ShutdownTimeout)) / time.Second)
+	}
+	return in
+}
+
+func (w *Worker) pollFailed(s *source, ask int, err error) {
+	w.dispatch.polled(s, ask, nil, true)
+	w.dispatch.mu.Lock()
+	failures := s.failures
+	w.dispatch.mu.Unlock()
+	wait := backoff(failures)
+	log := w.logger.Warn
+	if failures > 1 {
+		log = w.logger.Error
+	}
+	log("receive failed; it will be tried again", "queue", s.name, "error", wrap("receive", w.client.FullName(s.name), err), "failures", failures, "retry_in", wait)
+	time.AfterFunc(wait, func() { w.dispatch.resume(s) })
+}
+
+// An UnknownQueueError says that no task uses a queue of that name.
+type UnknownQueueError struct {
+	Queue string
+	Known []string
+}
+
+func (e *UnknownQueueError) Error() string {
+	return fmt.Sprintf("no task uses queue %q: this program has %v", e.Queue, e.Known)
+}
+
+func queueNames(specs []tasks.QueueSpec) []string {
+	names := make([]string, len(specs))
+	for i, s := range specs {
+		names[i] = s.Name
+	}
+	return names
+}

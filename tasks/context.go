@@ -1,0 +1,61 @@
+package tasks
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// An Attempt is one run of a job, as the task sees it.
+type Attempt struct {
+	Job
+	// Number is 1 for the first delivery. It counts deliveries: a crash or a give-back counts as well.
+	Number int
+	// MaxRetries is the task's.
+	MaxRetries int
+	// EnqueuedAt is when the producer made the job.
+	EnqueuedAt time.Time
+	// Trace is the producer's trace context, by header name (traceparent, tracestate); nil where there is none.
+	Trace map[string]string
+}
+
+// Last reports whether a failure of this attempt is final.
+func (a Attempt) Last() bool { return a.Number > a.MaxRetries }
+
+type runKey struct{}
+
+// run is what a task's context carries.
+type run struct {
+	attempt Attempt
+	logger  *slog.Logger
+}
+
+// Current returns the attempt that runs in ctx, and false outside a task.
+func Current(ctx context.Context) (Attempt, bool) {
+	r, ok := ctx.Value(runKey{}).(*run)
+	if !ok {
+		return Attempt{}, false
+	}
+	return r.attempt, true
+}
+
+// Logger returns a logger whose lines carry the job's id, task, queue and attempt. Outside a task it is slog's default.
+func Logger(ctx context.Context) *slog.Logger {
+	r, ok := ctx.Value(runKey{}).(*run)
+	if !ok {
+		return slog.Default()
+	}
+	return r.log()
+}
+
+func (r *run) log() *slog.Logger {
+	a := r.attempt
+	return r.logger.With("job", a.ID, "task", a.Task, "queue", a.Queue, "attempt", a.Number)
+}
+
+// A Handler runs one attempt. Its error decides the job's fate, as a task's own does.
+type Handler func(ctx context.Context) error
+
+// Middleware wraps the run of every task of a registry: to open a database session, start a span, count. It gets the
+// attempt by [Current]. A panic inside it is a failure of the attempt.
+type Middleware func(next Handler) Handler

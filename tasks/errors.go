@@ -1,0 +1,175 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+var (
+	// ErrShutdown is the cause of a task's context when its worker is stopping and the task's time is up. The job is
+	// given back to the queue and runs again elsewhere.
+	ErrShutdown = errors.New("the worker is shutting down")
+
+	// ErrLeaseLost is the cause of a task's context when the worker could no longer keep the message hidden from
+	// other workers: the job is about to run elsewhere, so this run stops.
+	ErrLeaseLost = errors.New("the message's lease was lost: another worker may run the job")
+
+	// ErrUnknownTask says that no task of that name is registered.
+	ErrUnknownTask = errors.New("unknown task")
+
+	// ErrInvalidCountdown says that a countdown is negative or longer than [MaxCountdown].
+	ErrInvalidCountdown = errors.New("a countdown must be 0 or more and at most 365 days")
+)
+
+// An Error carries a task's own word on whether, and when, it should be retried. Make one with [Errorf], [Permanent] or
+// [RetryAfter]. Where several wrap each other, the outermost decides.
+type Error struct {
+	// Err is the failure itself.
+	Err error
+	// Permanent means that a retry can't help: the job goes to the dead-letter queue at once.
+	Permanent bool
+	// After, where HasAfter is set, replaces the task's RetryDelay for this retry.
+	After    time.Duration
+	HasAfter bool
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the failure itself.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf formats a failure that is retried while retries remain, as every plain error is. Use it to say so, or to make
+// a failure retryable that wraps a permanent one.
+func Errorf(format string, args ...any) error {
+	return &Error{Err: fmt.Errorf(format, args...)}
+}
+
+// Permanent marks err as a failure that no retry can mend: invalid data, a missing record. The job is dead-lettered at
+// once. Permanent(nil) is nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Err: err, Permanent: true}
+}
+
+// RetryAfter asks for the next retry, if one remains, after d instead of the task's RetryDelay: for example what a rate
+// limit's Retry-After says. Less than 0 counts as 0 and more than [MaxRetryDelay] as that. RetryAfter(d, nil) is nil.
+func RetryAfter(d time.Duration, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Err: err, After: min(max(d, 0), MaxRetryDelay), HasAfter: true}
+}
+
+// IsPermanent reports whether err asks not to be retried.
+func IsPermanent(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Permanent
+}
+
+// A TimeoutError is the cause of a task's context, and the error of the attempt, when the attempt took longer than it
+// may.
+type TimeoutError struct {
+	Task string
+	// Limit is the task's Timeout, or 0 when the message could not be held any longer (12 hours on SQS).
+	Limit time.Duration
+}
+
+func (e *TimeoutError) Error() string {
+	if e.Limit == 0 {
+		return fmt.Sprintf("task %q ran for as long as its message can be held; give it a Timeout or split its work", e.Task)
+	}
+	return fmt.Sprintf("task %q exceeded its timeout of %v", e.Task, e.Limit)
+}
+
+// Is makes a TimeoutError match context.DeadlineExceeded, as the context's own error does.
+func (e *TimeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// A PanicError is the error of an attempt that panicked, or that ended its goroutine by runtime.Goexit.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns the panic's value where that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// A DefinitionError says what is wrong with a task's or a queue's definition. [Registry.Err] joins all of them.
+type DefinitionError struct {
+	// Task names the task, or is empty where a queue's settings are wrong.
+	Task string
+	// Queue names the queue, where the problem is one of a queue.
+	Queue   string
+	Problem string
+}
+
+func (e *DefinitionError) Error() string {
+	if e.Task == "" {
+		return fmt.Sprintf("queue %q: %s", e.Queue, e.Problem)
+	}
+	return fmt.Sprintf("task %q: %s", e.Task, e.Problem)
+}
+
+// A ParamsError says which parameter of a task is wrong.
+type ParamsError struct {
+	Task string
+	// Field is the JSON path of the parameter ("items.price"), or empty where the whole document is wrong.
+	Field   string
+	Problem string
+}
+
+func (e *ParamsError) Error() string {
+	if e.Field == "" {
+		return fmt.Sprintf("parameters of task %q: %s", e.Task, e.Problem)
+	}
+	return fmt.Sprintf("parameters of task %q: field %q: %s", e.Task, e.Field, e.Problem)
+}
+
+// An EnqueueError says which job was not enqueued, and why. Unwrap gives the reason.
+type EnqueueError struct {
+	Job Job
+	Err error
+}
+
+func (e *EnqueueError) Error() string {
+	return fmt.Sprintf("enqueue task %q on queue %q: %v", e.Job.Task, e.Job.Queue, e.Err)
+}
+
+func (e *EnqueueError) Unwrap() error { return e.Err }
+
+// A BulkError says which items of a DelayMany were not enqueued; all others were.
+type BulkError struct {
+	// Total is the number of items of the call.
+	Total int
+	// Items holds the failed ones, in the order of the call.
+	Items []ItemError
+}
+
+// An ItemError is the failure of one item of a DelayMany.
+type ItemError struct {
+	// Index is the item's place in the call's parameters.
+	Index int
+	Err   error
+}
+
+func (e *BulkError) Error() string {
+	first := e.Items[0]
+	return fmt.Sprintf("%d of %d jobs were not enqueued; the first is item %d: %v", len(e.Items), e.Total, first.Index, first.Err)
+}
+
+// Unwrap returns the items' errors, so that errors.Is and errors.As look into each.
+func (e *BulkError) Unwrap() []error {
+	errs := make([]error, len(e.Items))
+	for i, item := range e.Items {
+		errs[i] = item.Err
+	}
+	return errs
+}
