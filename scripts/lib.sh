@@ -39,6 +39,20 @@ take_lock() {
 
 release_lock() { exec 9>&-; }
 
+# in_use PORT: something accepts connections there.
+in_use() {
+  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# free_port prints a port that nothing listens on, below the range from which systems take the ports
+# of outgoing connections.
+free_port() {
+  local port
+  port=$((20000 + RANDOM % 10000))
+  while in_use "$port"; do port=$((20000 + RANDOM % 10000)); done
+  printf '%s\n' "$port"
+}
+
 # usable_python PYTHON VERSIONS: one of these versions, and able to make a virtual environment.
 usable_python() {
   "$1" -c 'import sys, venv, ensurepip; sys.exit("%d.%d" % sys.version_info[:2] not in sys.argv[1].split())' \

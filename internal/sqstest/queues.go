@@ -59,7 +59,9 @@ func createNames(c *check) {
 			c.Errorf("queue URL %s does not end in the name %s", q.url, name)
 		}
 	}
-	for _, name := range []string{"", long + "x", "with space", "dot.ted", "sla/sh", "ünicode", "percent%20"} {
+	_, err := c.api.CreateQueue(c.ctx, &sqs.CreateQueueInput{QueueName: aws.String("")})
+	c.refused(err, "CreateQueue without a name", "InvalidParameterValue", "MissingParameter")
+	for _, name := range []string{long + "x", "with space", "dot.ted", "sla/sh", "ünicode", "percent%20"} {
 		_, err := c.api.CreateQueue(c.ctx, &sqs.CreateQueueInput{QueueName: &name})
 		c.refused(err, fmt.Sprintf("CreateQueue %q", name), "InvalidParameterValue")
 	}

@@ -56,9 +56,8 @@ type Harness struct {
 	// gets a random part as well. At most 20 characters; the default is "conf".
 	Prefix string
 	// Deviations maps a test's name, such as "PurgeTwice" or "AttributeRanges/DelaySeconds", to the
-	// reason why this backend is known to fail it. Such a test runs all the same and is reported as
-	// skipped with what went wrong; when it passes, it fails, so that the list cannot outlive the
-	// difference.
+	// reason why this backend is known to differ there. Such a test runs all the same, and what it
+	// finds is logged; when it finds nothing, it fails, so that the list cannot outlive the difference.
 	Deviations map[string]string
 	// Harmful maps a test's name to the reason why it is not even run: it would break the backend
 	// for the tests beside it.
@@ -122,8 +121,7 @@ func (r *run) test(parent *testing.T, name string, test func(*check)) {
 			t.Skip("not run: " + reason)
 		}
 		c := newCheck(t, r, r.Deviations[name])
-		defer c.finish()
-		test(c)
+		c.check(test)
 	})
 }
 

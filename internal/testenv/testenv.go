@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// RequireVar, when it is 1, turns every skipped service into a failure.
+	// RequireVar turns, when it is 1, every skipped service into a failure.
 	RequireVar = "CORE_TEST_REQUIRE"
 	// LocalStackVar holds LocalStack's endpoint URL, such as http://127.0.0.1:4566.
 	LocalStackVar = "CORE_TEST_LOCALSTACK"

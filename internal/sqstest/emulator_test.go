@@ -1,0 +1,57 @@
+package sqstest_test
+
+import (
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/coretasks/core/emulator"
+	"github.com/coretasks/core/internal/sqstest"
+)
+
+// choices are where the emulator differs from the reference on purpose; its package comment says so too.
+var choices = map[string]string{
+	"RecreateTooSoon": "a queue's name can be used again at once, since development deletes and recreates",
+}
+
+// TestEmulator runs the suite on the emulator in every way it is used.
+func TestEmulator(t *testing.T) {
+	t.Parallel()
+	for name, config := range map[string]emulator.Config{
+		"in memory": {},
+		"in a file": {Path: filepath.Join(t.TempDir(), "core.db")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sqstest.Run(t, sqstest.Harness{API: open(t, config).SQS(), Deviations: choices})
+		})
+	}
+	t.Run("through a socket", func(t *testing.T) {
+		t.Parallel()
+		server := httptest.NewServer(open(t, emulator.Config{}).Handler())
+		t.Cleanup(server.Close)
+		sqstest.Run(t, sqstest.Harness{Deviations: choices, API: sqs.NewFromConfig(aws.Config{
+			Region:       "us-east-1",
+			BaseEndpoint: &server.URL,
+			Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
+		})})
+	})
+}
+
+func open(t *testing.T, config emulator.Config) *emulator.Emulator {
+	t.Helper()
+	e, err := emulator.Open(config)
+	if err != nil {
+		t.Fatalf("emulator.Open: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("closing the emulator: %v", err)
+		}
+	})
+	return e
+}
