@@ -45,10 +45,11 @@ func (c Config) withDefaults() Config {
 
 // Emulator holds queues and their messages. Its methods may be called from any number of goroutines.
 type Emulator struct {
-	cfg     Config
-	journal *journal // nil: memory only
-	done    chan struct{}
-	tasks   sync.WaitGroup // running move tasks
+	cfg      Config
+	journal  *journal // nil: memory only
+	done     chan struct{}
+	endWaits chan struct{}  // closed by EndWaits
+	tasks    sync.WaitGroup // running move tasks
 
 	mu     sync.Mutex
 	closed bool
@@ -62,10 +63,11 @@ type Emulator struct {
 // (fs.ErrNotExist for a missing directory, fs.ErrPermission) underneath.
 func Open(cfg Config) (*Emulator, error) {
 	e := &Emulator{
-		cfg:    cfg.withDefaults(),
-		done:   make(chan struct{}),
-		queues: map[string]*queue{},
-		nextID: 1,
+		cfg:      cfg.withDefaults(),
+		done:     make(chan struct{}),
+		endWaits: make(chan struct{}),
+		queues:   map[string]*queue{},
+		nextID:   1,
 	}
 	if e.cfg.Path == "" {
 		return e, nil
@@ -85,6 +87,25 @@ func Open(cfg Config) (*Emulator, error) {
 
 // SQS returns the queues as an object with the methods of *sqs.Client.
 func (e *Emulator) SQS() *SQS { return &SQS{e: e, base: e.cfg.BaseURL} }
+
+// EndWaits makes every receive, from now on, answer at once with what there is, as if its wait were over. A process that
+// is about to stop calls it, so that nothing has to wait for a long poll and no message is taken for a caller that left.
+func (e *Emulator) EndWaits() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.waitsEnded() {
+		close(e.endWaits)
+	}
+}
+
+func (e *Emulator) waitsEnded() bool {
+	select {
+	case <-e.endWaits:
+		return true
+	default:
+		return false
+	}
+}
 
 // Close ends waiting receives and move tasks, writes what is still to be written and closes the file. Calls made
 // afterwards fail. Closing twice is fine.

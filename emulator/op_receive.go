@@ -16,6 +16,7 @@ import (
 // receiveRequest is ReceiveMessage's input with a 0 told from nothing, as in [sendRequest].
 type receiveRequest struct {
 	sqs.ReceiveMessageInput
+	AttributeNames      []types.QueueAttributeName // the older name of MessageSystemAttributeNames
 	MaxNumberOfMessages *int32
 	VisibilityTimeout   *int32
 	WaitTimeSeconds     *int32
@@ -90,6 +91,9 @@ func (e *Emulator) look(t *tx, r *receiveRequest, a *attempt, start time.Time, o
 	if r.WaitTimeSeconds != nil {
 		wait = int64(*r.WaitTimeSeconds) * 1000
 	}
+	if e.waitsEnded() {
+		wait = 0
+	}
 	now := nowMilli()
 	q.advance(now)
 	if q.inFlight >= maxInFlight && wait == 0 {
@@ -131,6 +135,7 @@ func (e *Emulator) wait(ctx context.Context, a *attempt) error {
 		err = canceled(ctx) // a message taken now would go to nobody
 	case <-timer.C:
 	case <-e.done:
+	case <-e.endWaits:
 	case <-ctx.Done():
 		err = canceled(ctx)
 	}

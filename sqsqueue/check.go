@@ -24,7 +24,8 @@ type Problem struct {
 	Mend string `json:"mend"`
 }
 
-const mendApply = "core queues apply"
+// MendApply is the command that mends what Check finds.
+const MendApply = "core queues apply"
 
 // Check compares the queues with what the tasks need of them. With names, it looks at those queues only. It fails only
 // where SQS can't be asked.
@@ -55,7 +56,7 @@ func contains(names []string, name string) bool {
 func (c *Client) check(ctx context.Context, spec tasks.QueueSpec) ([]Problem, error) {
 	var problems []Problem
 	report := func(queue string, fatal bool, format string, args ...any) {
-		problems = append(problems, Problem{Queue: c.FullName(queue), Fatal: fatal, Text: fmt.Sprintf(format, args...), Mend: mendApply})
+		problems = append(problems, Problem{Queue: c.FullName(queue), Fatal: fatal, Text: fmt.Sprintf(format, args...), Mend: MendApply})
 	}
 	dead := DeadLetterQueue(spec.Name)
 	deadAttrs, err := c.attributes(ctx, dead)

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/coretasks/core/sqsqueue"
+)
+
+// credentialsTimeout bounds the search for credentials: the last place asked, a virtual machine's metadata service, does
+// not answer elsewhere.
+const credentialsTimeout = 10 * time.Second
+
+// awsConfig is what the flags and the SDK's own chain say about AWS. Nothing is guessed: without --local, a missing
+// region or missing credentials are errors.
+func (p *program) awsConfig(ctx context.Context) (aws.Config, error) {
+	if p.settings.local {
+		return aws.Config{
+			Region:       "us-east-1",
+			BaseEndpoint: aws.String("http://" + p.settings.localAddr),
+			Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
+		}, nil
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	if cfg.Region == "" {
+		return aws.Config{}, errors.New("no AWS region: set AWS_REGION or a profile that has one, or use --local for the embedded queue")
+	}
+	ctx, cancel := context.WithTimeout(ctx, credentialsTimeout)
+	defer cancel()
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return aws.Config{}, errors.New("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or use --local for the embedded queue")
+	}
+	return cfg, nil
+}
+
+// api returns the SQS client that the flags ask for.
+func (p *program) api(ctx context.Context, opts ...func(*sqs.Options)) (*sqs.Client, error) {
+	cfg, err := p.awsConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if p.settings.local {
+		if err := p.probe(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return sqsqueue.NewAPI(cfg, opts...), nil
+}
+
+// probe tells at once when the embedded queue is not running, where the SDK would try for a while.
+func (p *program) probe(ctx context.Context) error {
+	conn, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", p.settings.localAddr)
+	if err != nil {
+		return fmt.Errorf("no embedded queue answers at %s; start one with '%s dev' (%w)", p.settings.localAddr, p.name, err)
+	}
+	return conn.Close()
+}
+
+// oneShot makes a client give up sooner: somebody waits at the command line.
+func oneShot(o *sqs.Options) { o.Retryer = retry.AddWithMaxAttempts(o.Retryer, 3) }
+
+// withClient calls do with a client for one short command.
+func (p *program) withClient(ctx context.Context, do func(*sqsqueue.Client) error) error {
+	api, err := p.api(ctx, oneShot)
+	if err != nil {
+		return err
+	}
+	client, err := sqsqueue.New(api, sqsqueue.Config{Prefix: p.settings.prefix, Logger: p.logger()})
+	if err != nil {
+		return &usageError{err: err}
+	}
+	return p.hint(errors.Join(do(client), client.Close(ctx)))
+}
+
+// hint adds what to do about an endpoint that does not answer.
+func (p *program) hint(err error) error {
+	if !errors.Is(err, sqsqueue.ErrUnreachable) {
+		return err
+	}
+	for _, name := range []string{"AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"} {
+		if url := os.Getenv(name); url != "" && !p.settings.local {
+			return fmt.Errorf("%w; is something running at %s=%s?", err, name, url)
+		}
+	}
+	return fmt.Errorf("%w; check the network and AWS_REGION", err)
+}

@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coretasks/core/emulator"
+	"github.com/coretasks/core/sqsqueue"
+	"github.com/coretasks/core/tasks"
+)
+
+func (p *program) devCommand() *cobra.Command {
+	var (
+		endpoint endpointFlags
+		worker   workerFlags
+	)
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Run everything in one process on the embedded queue, with nothing to install",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := worker.parse(); err != nil {
+				return err
+			}
+			p.settings.local = true
+			return p.serveLocal(cmd.Context(), endpoint, func(ctx context.Context, em *emulator.Emulator) error {
+				return p.dev(ctx, em, worker.config)
+			})
+		},
+	}
+	endpoint.add(cmd)
+	worker.add(cmd.Flags())
+	return cmd
+}
+
+// dev works the embedded queue in the same process, through the very client that AWS gets.
+func (p *program) dev(ctx context.Context, em *emulator.Emulator, cfg sqsqueue.WorkerConfig) error {
+	client, err := sqsqueue.New(em.SQS(), sqsqueue.Config{Prefix: p.settings.prefix, Logger: p.logger()})
+	if err != nil {
+		return &usageError{err: err}
+	}
+	if _, err := sqsqueue.Apply(ctx, client, p.registry); err != nil {
+		return err
+	}
+	return p.work(ctx, em.SQS(), cfg, func(*slog.Logger) { p.welcome(cfg) })
+}
+
+// welcome says in a few lines what is running and what to try next.
+func (p *program) welcome(cfg sqsqueue.WorkerConfig) {
+	var names []string
+	for _, t := range p.registry.Tasks() {
+		names = append(names, t.Info().Name)
+	}
+	p.say("Working %s (%d at once).", strings.Join(names, ", "), cfg.Concurrency)
+	p.say("  queues    %s", strings.Join(p.queueList(cfg), ", "))
+	p.say("  endpoint  http://%s (SQS, for any AWS client)", p.settings.localAddr)
+	p.say("  state     %s (survives restarts)", StateDir())
+	p.say("Try in another terminal:\n  %s %s", p.name, p.tryNext())
+	p.say("Stop with Ctrl-C.")
+}
+
+func (p *program) tryNext() string {
+	local := ""
+	if p.settings.localAddr != DefaultLocalAddr {
+		local = " --local-addr " + p.settings.localAddr
+	}
+	if p.example != "" {
+		return p.example + local
+	}
+	for _, t := range p.registry.Tasks() {
+		return fmt.Sprintf("enqueue --local %s '%s'%s", t.Info().Name, sample(t), local)
+	}
+	return "--help"
+}
+
+// sample is a task's parameters with their zero values, to be filled in.
+func sample(t tasks.AnyTask) string {
+	text, err := tasks.SampleParams(t)
+	if err != nil {
+		return "{}"
+	}
+	return string(text)
+}

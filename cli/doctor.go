@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/spf13/cobra"
+
+	"github.com/coretasks/core/sqsqueue"
+)
+
+// A finding is one thing that doctor looked at.
+type finding struct {
+	Check  string `json:"check"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	Mend   string `json:"mend,omitempty"`
+}
+
+func (p *program) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Check credentials, endpoint and queues against the tasks, and say how to mend what is wrong",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			findings := p.examine(cmd.Context())
+			wrong := 0
+			for _, f := range findings {
+				if !f.OK {
+					wrong++
+				}
+			}
+			err := p.print(findings, func(w io.Writer) error {
+				for _, f := range findings {
+					mark := "ok  "
+					if !f.OK {
+						mark = "FAIL"
+					}
+					if _, err := fmt.Fprintf(w, "%s  %s: %s\n", mark, f.Check, f.Detail); err != nil {
+						return err
+					}
+					if f.Mend != "" {
+						if _, err := fmt.Fprintf(w, "      mend it with: %s\n", f.Mend); err != nil {
+							return err
+						}
+					}
+				}
+				return nil
+			})
+			if err == nil && wrong > 0 {
+				err = fmt.Errorf("%d of %d checks failed", wrong, len(findings))
+			}
+			return err
+		},
+	}
+}
+
+// examine looks at one thing after the other, and stops where the rest could not be told.
+func (p *program) examine(ctx context.Context) []finding {
+	findings := []finding{{Check: "tasks", OK: true, Detail: fmt.Sprintf("%d tasks on %d queues", len(p.registry.Tasks()), len(p.registry.Queues()))}}
+	cfg, err := p.awsConfig(ctx)
+	if err != nil {
+		return append(findings, finding{Check: "AWS", Detail: oneLine(err)})
+	}
+	findings = append(findings, finding{Check: "AWS", OK: true, Detail: fmt.Sprintf("region %s, endpoint %s", cfg.Region, endpoint(cfg))})
+	api, err := p.api(ctx, oneShot)
+	if err != nil {
+		return append(findings, finding{Check: "endpoint", Detail: oneLine(err)})
+	}
+	client, err := sqsqueue.New(api, sqsqueue.Config{Prefix: p.settings.prefix, Logger: p.logger()})
+	if err != nil {
+		return append(findings, finding{Check: "queue prefix", Detail: oneLine(err)})
+	}
+	for _, spec := range p.registry.Queues() {
+		problems, err := sqsqueue.Check(ctx, client, p.registry, spec.Name)
+		if err != nil {
+			return append(findings, finding{Check: "endpoint", Detail: oneLine(p.hint(err))})
+		}
+		for _, problem := range problems {
+			findings = append(findings, finding{Check: "queue " + problem.Queue, Detail: problem.Text, Mend: p.command(problem.Mend)})
+		}
+		if len(problems) == 0 {
+			findings = append(findings, finding{Check: "queue " + client.FullName(spec.Name), OK: true, Detail: fmt.Sprintf(
+				"redrive after %d receives, visibility timeout %v", spec.MaxReceiveCount, spec.VisibilityTimeout)})
+		}
+	}
+	return findings
+}
+
+func endpoint(cfg aws.Config) string {
+	if cfg.BaseEndpoint != nil {
+		return *cfg.BaseEndpoint
+	}
+	return "of AWS"
+}

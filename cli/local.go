@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coretasks/core/emulator"
+)
+
+// endpointFlags are those of the commands that serve the embedded queue.
+type endpointFlags struct {
+	allowRemote bool
+}
+
+func (f *endpointFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.allowRemote, "allow-remote", false, "let --local-addr be other than loopback; whoever reaches it can run tasks")
+}
+
+func (p *program) localCommand() *cobra.Command {
+	var flags endpointFlags
+	cmd := &cobra.Command{
+		Use:   "local",
+		Short: "Serve only the embedded queue, for workers and clients of other processes",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.serveLocal(cmd.Context(), flags, func(ctx context.Context, _ *emulator.Emulator) error {
+				p.say("serving SQS on http://%s, state in %s", p.settings.localAddr, StateDir())
+				p.say("use it with --local, or with any AWS client: AWS_ENDPOINT_URL=http://%s", p.settings.localAddr)
+				<-ctx.Done()
+				return nil
+			})
+		},
+	}
+	flags.add(cmd)
+	return cmd
+}
+
+// say tells a person what goes on, on standard error.
+func (p *program) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.stderr, format+"\n", args...)
+}
+
+// serveLocal opens the embedded queue, serves it, and calls do. It returns when do has; do should when its context ends,
+// which it also does when the server fails.
+func (p *program) serveLocal(ctx context.Context, flags endpointFlags, do func(context.Context, *emulator.Emulator) error) (err error) {
+	if err := checkLoopback(p.settings.localAddr, flags.allowRemote); err != nil {
+		return err
+	}
+	dir := StateDir()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the state directory: %w; choose another with CORE_STATE_DIR", err)
+	}
+	cfg := emulator.Config{Path: filepath.Join(dir, "queues.db"), BaseURL: "http://" + p.settings.localAddr, Logger: p.logger()}
+	if flags.allowRemote {
+		cfg.AllowedHosts = []string{"*"}
+	}
+	em, err := emulator.Open(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, em.Close()) }()
+	listener, err := net.Listen("tcp", p.settings.localAddr)
+	if err != nil {
+		return p.explainListen(err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	server := &http.Server{Handler: em.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			cancel(fmt.Errorf("serve the embedded queue: %w", err))
+		}
+	}()
+	stopWaits := context.AfterFunc(ctx, em.EndWaits) // so that nothing waits for a long poll at the end
+	defer stopWaits()
+	err = do(ctx, em)
+	closing, cancelClosing := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancelClosing()
+	if server.Shutdown(closing) != nil {
+		_ = server.Close() // a client that does not hang up must not keep the program
+	}
+	<-served
+	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+func (p *program) explainListen(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is in use: another 'core dev' or 'core local' may be running; stop it or choose another address with --local-addr", p.settings.localAddr)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("may not listen on %s; choose a port above 1023 with --local-addr", p.settings.localAddr)
+	}
+	return fmt.Errorf("listen on %s: %w", p.settings.localAddr, err)
+}
+
+// checkLoopback refuses to serve the network by accident: the endpoint asks for no credentials.
+func checkLoopback(addr string, allowRemote bool) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return usagef("--local-addr %q is invalid: %w", addr, err)
+	}
+	ip := net.ParseIP(host)
+	if allowRemote || host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return usagef("--local-addr %s is not loopback: whoever reaches it could run tasks; add --allow-remote if that is meant", addr)
+}

@@ -1,0 +1,136 @@
+// Package cli is the command line of a program with tasks: one binary with every command, from the development
+// environment to the worker. A program's main is one line:
+//
+//	func main() { cli.Main(tasks.NewRegistry(reports.Generate, reports.Email)) }
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coretasks/core/tasks"
+)
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+// An Option adapts the command line to its program.
+type Option func(*program)
+
+// Example names a task and parameters that work, for the commands that say what to try next.
+func Example(task, params string) Option {
+	return func(p *program) { p.example = fmt.Sprintf("enqueue --local %s '%s'", task, params) }
+}
+
+// Main runs the command line of the process with the tasks of the registry, and exits: 0 when all went well, 1 after an
+// error, which is told in one line on standard error, 2 after wrong usage. SIGINT or SIGTERM end a long-running command
+// cleanly; a second one ends it at once.
+func Main(r *tasks.Registry, opts ...Option) {
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		stop()
+		<-signals
+		os.Exit(exitError)
+	}()
+	os.Exit(Run(ctx, r, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, opts...))
+}
+
+// Run is Main without the process: it returns the exit code, and ends a long-running command when ctx ends.
+func Run(ctx context.Context, r *tasks.Registry, args []string, stdin io.Reader, stdout, stderr io.Writer, opts ...Option) int {
+	p := &program{registry: r, name: programName(), stdin: stdin, stdout: stdout, stderr: stderr}
+	for _, opt := range opts {
+		opt(p)
+	}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	_, _ = fmt.Fprintf(stderr, "core: %s\n", oneLine(err))
+	if usage := (*usageError)(nil); errors.As(err, &usage) || !p.started {
+		_, _ = fmt.Fprintf(stderr, "See '%s --help'.\n", strings.Replace(cmd.CommandPath(), "core", p.name, 1))
+		return exitUsage
+	}
+	return exitError
+}
+
+// program is what the commands share.
+type program struct {
+	registry       *tasks.Registry
+	name           string // how the user calls this program
+	example        string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	settings settings
+	started  bool // a command's own code was reached, so an error is no longer one of usage
+}
+
+// usageError is a command line that can't be meant.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return &usageError{err: fmt.Errorf(format, args...)} }
+
+// oneLine writes an error on one line: joined errors stand on several.
+func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
+
+// programName is how the user would call this program again: under "go run" the binary lies in a temporary folder.
+func programName() string {
+	info, ok := debug.ReadBuildInfo()
+	if ok && strings.Contains(os.Args[0], string(filepath.Separator)+"go-build") {
+		if path, found := strings.CutPrefix(info.Path, info.Main.Path); found {
+			return "go run ." + path
+		}
+	}
+	return filepath.Base(os.Args[0])
+}
+
+// root is the command with all the others below it.
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "core",
+		Short:         "Background tasks on SQS: define, delay, work",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fromEnvironment(cmd.Flags()); err != nil {
+				return err
+			}
+			if err := p.settings.check(); err != nil {
+				return err
+			}
+			p.started = true
+			return p.registry.Err()
+		},
+	}
+	p.settings.flags(root.PersistentFlags())
+	root.AddCommand(
+		p.devCommand(), p.localCommand(), p.workerCommand(), p.enqueueCommand(),
+		p.queuesCommand(), p.doctorCommand(), p.versionCommand(),
+	)
+	return root
+}

@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// print writes a command's data to standard output: as JSON, or as text by the given function.
+func (p *program) print(data any, text func(io.Writer) error) error {
+	if p.settings.output == "json" {
+		enc := json.NewEncoder(p.stdout)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(data)
+	}
+	return text(p.stdout)
+}
+
+// table writes rows in aligned columns.
+func table(w io.Writer, header string, rows ...[]any) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if _, err := fmt.Fprintln(tw, header); err != nil {
+		return err
+	}
+	for _, row := range rows {
+		for i, cell := range row {
+			if i > 0 {
+				if _, err := fmt.Fprint(tw, "\t"); err != nil {
+					return err
+				}
+			}
+			if _, err := fmt.Fprint(tw, cell); err != nil {
+				return err
+			}
+		}
+		if _, err := fmt.Fprintln(tw); err != nil {
+			return err
+		}
+	}
+	return tw.Flush()
+}

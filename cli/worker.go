@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/coretasks/core/sqsqueue"
+	"github.com/coretasks/core/tasks"
+)
+
+// workerFlags are those of every command that has a worker.
+type workerFlags struct {
+	queues []string
+	config sqsqueue.WorkerConfig
+}
+
+func (f *workerFlags) add(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&f.queues, "queue", nil, "queue to work, as NAME or NAME=WEIGHT; repeat it for more (default all queues)")
+	flags.IntVar(&f.config.Concurrency, "concurrency", sqsqueue.DefaultConcurrency, "how many jobs run at once")
+	flags.DurationVar(&f.config.ShutdownTimeout, "shutdown-timeout", sqsqueue.DefaultShutdownTimeout, "how long a clean shutdown may take")
+	flags.DurationVar(&f.config.Grace, "grace", tasks.DefaultGrace, "how long a task may ignore its cancellation before its slot is freed")
+}
+
+// parse reads the queues with their weights.
+func (f *workerFlags) parse() error {
+	for _, text := range f.queues {
+		name, weight, weighted := strings.Cut(text, "=")
+		q := sqsqueue.QueueWeight{Name: name, Weight: 1}
+		if weighted {
+			n, err := strconv.Atoi(weight)
+			if err != nil || n < 1 {
+				return usagef("--queue %q is invalid: the weight must be a whole number of 1 or more", text)
+			}
+			q.Weight = n
+		}
+		f.config.Queues = append(f.config.Queues, q)
+	}
+	if f.config.Concurrency < 1 {
+		return usagef("--concurrency %d is invalid: it must be 1 or more", f.config.Concurrency)
+	}
+	return nil
+}
+
+func (p *program) workerCommand() *cobra.Command {
+	var flags workerFlags
+	cmd := &cobra.Command{
+		Use:     "worker",
+		Short:   "Work the jobs of queues until told to stop",
+		Example: "  core worker --queue default --queue high-priority=3 --concurrency 4",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := flags.parse(); err != nil {
+				return err
+			}
+			api, err := p.api(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return p.hint(p.work(cmd.Context(), api, flags.config, nil))
+		},
+	}
+	flags.add(cmd.Flags())
+	if err := cmd.RegisterFlagCompletionFunc("queue", p.completeQueue); err != nil {
+		panic(err) // the flag is right above
+	}
+	return cmd
+}
+
+// work checks the queues and works them until ctx ends. It calls ready, if any, when the worker is about to start.
+func (p *program) work(ctx context.Context, api sqsqueue.API, cfg sqsqueue.WorkerConfig, ready func(*slog.Logger)) error {
+	logger := p.logger()
+	client, err := sqsqueue.New(api, sqsqueue.Config{Prefix: p.settings.prefix, Logger: logger})
+	if err != nil {
+		return &usageError{err: err}
+	}
+	worker, err := sqsqueue.NewWorker(client, p.registry, cfg)
+	if err != nil {
+		return err
+	}
+	if err := p.checkQueues(ctx, client, cfg, logger); err != nil {
+		return err
+	}
+	if ready == nil {
+		logger.Info("worker started", "queues", strings.Join(p.queueList(cfg), ","), "concurrency", cfg.Concurrency)
+	} else {
+		ready(logger)
+	}
+	err = worker.Run(ctx)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), sqsqueue.DefaultShutdownTimeout)
+	defer cancel()
+	return errors.Join(err, client.Close(closing))
+}
+
+// checkQueues says what is wrong with the queues and what mends it; what makes work impossible is an error.
+func (p *program) checkQueues(ctx context.Context, client *sqsqueue.Client, cfg sqsqueue.WorkerConfig, logger *slog.Logger) error {
+	names := make([]string, len(cfg.Queues))
+	for i, q := range cfg.Queues {
+		names[i] = q.Name
+	}
+	problems, err := sqsqueue.Check(ctx, client, p.registry, names...)
+	if err != nil {
+		return err
+	}
+	var fatal []string
+	for _, problem := range problems {
+		if problem.Fatal {
+			fatal = append(fatal, fmt.Sprintf("queue %q: %s", problem.Queue, problem.Text))
+			continue
+		}
+		logger.Warn("queue does not fit the tasks", "queue", problem.Queue, "problem", problem.Text, "mend", p.command(problem.Mend))
+	}
+	if len(fatal) > 0 {
+		return fmt.Errorf("%s; create what is missing with '%s'", strings.Join(fatal, "; "), p.command(sqsqueue.MendApply))
+	}
+	return nil
+}
+
+// command turns a "core ..." command into what this user would type.
+func (p *program) command(text string) string {
+	text = p.name + strings.TrimPrefix(text, "core")
+	if p.settings.local {
+		text += " --local"
+	}
+	return text
+}
+
+func (p *program) queueList(cfg sqsqueue.WorkerConfig) []string {
+	var names []string
+	for _, q := range cfg.Queues {
+		names = append(names, q.Name)
+	}
+	if len(names) == 0 {
+		for _, q := range p.registry.Queues() {
+			names = append(names, q.Name)
+		}
+	}
+	return names
+}
+
+func (p *program) completeQueue(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return p.queueList(sqsqueue.WorkerConfig{}), cobra.ShellCompDirectiveNoFileComp
+}
