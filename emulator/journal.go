@@ -8,6 +8,7 @@ type journal struct {
 	pending []*tx // guarded by e.mu
 	wake    chan struct{}
 	stopped chan error
+	failing bool // the latest commit failed; only run's goroutine uses it
 }
 
 func startJournal(e *Emulator, s *store) *journal {
@@ -46,6 +47,10 @@ func (j *journal) flush() {
 		j.fail(group, err)
 		return
 	}
+	if j.failing {
+		j.failing = false
+		j.e.cfg.Logger.Info("the state file can be written again", "path", j.store.path)
+	}
 	for _, t := range group {
 		t.err <- nil
 	}
@@ -61,7 +66,10 @@ func (j *journal) fail(group []*tx, err error) {
 		group[i].rollback()
 	}
 	j.e.mu.Unlock()
-	j.e.cfg.Logger.Error("a commit failed; its calls were refused", "calls", len(group), "error", err)
+	if !j.failing { // once: clients try again and again while a disk is full
+		j.failing = true
+		j.e.cfg.Logger.Error("a commit failed; calls that change something are refused until one succeeds", "error", err)
+	}
 	for _, t := range group {
 		t.err <- faultInternal(err)
 	}

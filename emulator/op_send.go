@@ -23,7 +23,7 @@ type sendEntry struct {
 }
 
 type sendBatchRequest struct {
-	QueueUrl *string //nolint:revive // the member's name on the wire
+	QueueUrl *string
 	Entries  []sendEntry
 }
 

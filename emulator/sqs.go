@@ -33,6 +33,7 @@ func do[In, Out any](
 func newReceive(in *sqs.ReceiveMessageInput) *receiveRequest {
 	return &receiveRequest{
 		ReceiveMessageInput: *in, MaxNumberOfMessages: optional(in.MaxNumberOfMessages),
+		AttributeNames:    in.AttributeNames, //nolint:staticcheck // deprecated, and many programs use it still
 		VisibilityTimeout: optional(in.VisibilityTimeout), WaitTimeSeconds: optional(in.WaitTimeSeconds),
 	}
 }

@@ -42,8 +42,8 @@ func (s *StateError) Error() string {
 // Unwrap gives the error below.
 func (s *StateError) Unwrap() error { return s.Err }
 
-// checkPath finds what SQLite would only call "unable to open database file". It must not open the file: closing it
-// again would drop the locks that another emulator of this process has on it.
+// checkPath finds what SQLite would only call "unable to open database file". It must not open a file that is there:
+// closing it again would drop the locks that another emulator of this process has on it.
 func checkPath(path string) error {
 	dir := filepath.Dir(path)
 	info, err := os.Stat(dir)
@@ -58,11 +58,29 @@ func checkPath(path string) error {
 	info, err = os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return createFile(path)
 	case err != nil:
 		return &StateError{path, "it can't be looked at", err}
 	case info.IsDir():
 		return &StateError{path, "it is a directory; name a file", fs.ErrInvalid}
+	}
+	return nil
+}
+
+// createFile makes an empty file that only its owner can read, as messages may be confidential; SQLite gives its log the
+// same permissions.
+func createFile(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist): // another emulator was quicker; which one gets the lock is SQLite's to say
+		return nil
+	case errors.Is(err, fs.ErrPermission):
+		return &StateError{path, "it can't be created; check the permissions of its directory", err}
+	case err != nil:
+		return &StateError{path, "it can't be created", err}
+	}
+	if err := f.Close(); err != nil {
+		return &StateError{path, "it can't be created", err}
 	}
 	return nil
 }
@@ -83,7 +101,7 @@ func stateError(path string, err error) error {
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
 		return corrupt(path, s.Error())
 	case lib.SQLITE_FULL:
-		return &StateError{path, "the disk is full; nothing was changed, and work goes on once there is room again", ErrFull}
+		return &StateError{path, "the disk is full; free some space, then it works again. Nothing was changed", ErrFull}
 	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM:
 		return &StateError{path, "it can't be opened for writing; check the permissions of the file and its directory",
 			fs.ErrPermission}

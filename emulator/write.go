@@ -26,7 +26,7 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&s.putMove, `INSERT OR REPLACE INTO moves VALUES (?,?,?)`},
 		{&s.deleteMove, `DELETE FROM moves WHERE id=?`},
 	} {
-		stmt, err := conn.PrepareContext(ctx, p.query)
+		stmt, err := conn.PrepareContext(ctx, p.query) //nolint:sqlclosecheck // closed by close
 		if err != nil {
 			return err
 		}
