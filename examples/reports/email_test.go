@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -98,7 +99,7 @@ func checkMessage(t *testing.T, text, html string) {
 	var contents, names []string
 	for parts := multipart.NewReader(message.Body, params["boundary"]); ; {
 		part, err := parts.NextPart() // undoes quoted-printable
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
