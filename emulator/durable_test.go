@@ -266,6 +266,46 @@ func TestReopeningKeepsEverything(t *testing.T) {
 	t.Error("the message that was given back is not there")
 }
 
+// A move task that was running when the emulator ended goes on when it is opened again.
+func TestReopeningGoesOnMoving(t *testing.T) {
+	t.Parallel()
+	cfg := emulator.Config{Path: filepath.Join(t.TempDir(), "state.db")}
+	first, err := emulator.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := first.SQS()
+	dead := create(t, c, "dead", nil)
+	url := create(t, c, "jobs", redriveTo("dead", 2))
+	for i := range 100 {
+		send(t, c, dead, strconv.Itoa(i))
+	}
+	_, err = c.StartMessageMoveTask(t.Context(), &sqs.StartMessageMoveTaskInput{
+		SourceArn: aws.String(arn("dead")), DestinationArn: aws.String(arn("jobs")),
+		MaxNumberOfMessagesPerSecond: aws.Int32(100),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c = open(t, cfg).SQS()
+	seen := map[string]bool{}
+	for len(seen) < 100 {
+		msgs, _ := poll(t, c, url)
+		if len(msgs) == 0 {
+			t.Fatalf("only %d messages came", len(seen))
+		}
+		for _, m := range msgs {
+			if seen[*m.Body] {
+				t.Errorf("message %s came twice", *m.Body)
+			}
+			seen[*m.Body] = true
+		}
+	}
+}
+
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

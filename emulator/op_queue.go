@@ -147,9 +147,6 @@ func paginate(names []string, limit *int32, token *string) ([]string, *string, e
 	}
 	slices.Sort(names)
 	if aws.ToString(token) != "" {
-		if limit == nil {
-			return nil, nil, faultMissing("MaxResults")
-		}
 		after, err := base64.URLEncoding.DecodeString(*token)
 		if err != nil {
 			return nil, nil, faultInvalidParameter("Invalid or expired next token.")

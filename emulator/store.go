@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strings"
 
 	_ "modernc.org/sqlite" // the database driver
 )
@@ -48,7 +49,7 @@ func openStore(path string) (*store, error) {
 		return nil, &StateError{path, "its full path can't be found", err}
 	}
 	s := &store{path: path}
-	name := url.URL{Scheme: "file", Path: filepath.ToSlash(abs)}
+	name := url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(abs), "/")} // /C:/… on Windows
 	if s.db, err = sql.Open("sqlite", name.String()); err != nil {
 		return nil, stateError(path, err)
 	}

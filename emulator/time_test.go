@@ -176,6 +176,22 @@ func TestCloseEndsWaits(t *testing.T) {
 	})
 }
 
+func TestDeletingAQueueEndsWaits(t *testing.T) {
+	t.Parallel()
+	bubble(t, nil, func(t *testing.T, c *emulator.SQS, url string) {
+		time.AfterFunc(time.Second, func() {
+			if _, err := c.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: &url}); err != nil {
+				t.Error(err)
+			}
+		})
+		start := time.Now()
+		_, err := c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, WaitTimeSeconds: 20})
+		if gone := new(types.QueueDoesNotExist); !errors.As(err, &gone) || time.Since(start) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
 func TestHandlesGoStale(t *testing.T) {
 	t.Parallel()
 	bubble(t, map[string]string{"VisibilityTimeout": "10"}, func(t *testing.T, c *emulator.SQS, url string) {

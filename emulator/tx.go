@@ -14,23 +14,28 @@ type tx struct {
 // changes nothing; it must see to that itself before it touches a queue, since in memory mode there is no way back.
 func (e *Emulator) update(change func(*tx) error) error {
 	t := &tx{e: e}
-	e.mu.Lock()
-	if e.closed {
-		e.mu.Unlock()
-		return faultClosed()
-	}
-	err := change(t)
-	if err != nil {
-		t.rollback()
-	}
-	if err != nil || len(t.recs) == 0 {
-		e.mu.Unlock()
+	if err := e.apply(t, change); err != nil || t.err == nil {
 		return err
 	}
-	t.err = make(chan error, 1)
-	e.journal.enqueue(t)
-	e.mu.Unlock()
 	return <-t.err
+}
+
+// apply changes memory and queues the records for the file.
+func (e *Emulator) apply(t *tx, change func(*tx) error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return faultClosed()
+	}
+	if err := change(t); err != nil {
+		t.rollback()
+		return err
+	}
+	if len(t.recs) > 0 {
+		t.err = make(chan error, 1)
+		e.journal.enqueue(t)
+	}
+	return nil
 }
 
 // view runs read with the lock held.
