@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -104,15 +105,15 @@ func (e *PanicError) Unwrap() error {
 
 // A DefinitionError says what is wrong with a task's or a queue's definition. [Registry.Err] joins all of them.
 type DefinitionError struct {
-	// Task names the task, or is empty where a queue's settings are wrong.
+	// Task names the task, where a task is wrong.
 	Task string
-	// Queue names the queue, where the problem is one of a queue.
+	// Queue names the queue, where a queue's settings are wrong.
 	Queue   string
 	Problem string
 }
 
 func (e *DefinitionError) Error() string {
-	if e.Task == "" {
+	if e.Queue != "" {
 		return fmt.Sprintf("queue %q: %s", e.Queue, e.Problem)
 	}
 	return fmt.Sprintf("task %q: %s", e.Task, e.Problem)
@@ -163,6 +164,11 @@ type ItemError struct {
 func (e *BulkError) Error() string {
 	first := e.Items[0]
 	return fmt.Sprintf("%d of %d jobs were not enqueued; the first is item %d: %v", len(e.Items), e.Total, first.Index, first.Err)
+}
+
+// Failed reports whether the item at that place in the call's parameters was not enqueued.
+func (e *BulkError) Failed(index int) bool {
+	return slices.ContainsFunc(e.Items, func(i ItemError) bool { return i.Index == index })
 }
 
 // Unwrap returns the items' errors, so that errors.Is and errors.As look into each.

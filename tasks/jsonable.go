@@ -124,4 +124,6 @@ func appendFieldNames(names []string, t reflect.Type, seen map[reflect.Type]bool
 }
 
 // SampleParams returns a task's parameters as JSON with every field at its zero value, for people to fill in.
-func SampleParams(t AnyTask) ([]byte, error) { return marshal(reflect.Zero(t.Info().Params).Interface()) }
+func SampleParams(t AnyTask) ([]byte, error) {
+	return marshal(reflect.Zero(t.Info().Params).Interface())
+}
