@@ -17,6 +17,7 @@
 //
 // # Where it differs from the service
 //
+//   - The older query protocol (form bodies, XML answers) is not served; SDKs of before November 2023 speak only that.
 //   - FIFO queues are refused with UnsupportedOperation. Signatures, policies and encryption settings are stored and
 //     not enforced. A queue's name can be used again at once after DeleteQueue, where SQS wants 60 seconds.
 //   - PurgeQueue and DeleteQueue take effect at once. Counts that SQS calls approximate are exact.

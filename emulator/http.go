@@ -64,6 +64,9 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, faultBody(err)
 	}
 	s := &SQS{e: e, base: "http://" + r.Host}
+	if trace := r.Header.Get("X-Amzn-Trace-Id"); checkText(trace) == nil {
+		s.trace = trace
+	}
 	if r.TLS != nil {
 		s.base = "https://" + r.Host
 	}

@@ -62,6 +62,24 @@ func TestWireFormat(t *testing.T) {
 	}
 }
 
+// A request's trace header goes with its messages, unless they have their own.
+func TestTraceHeader(t *testing.T) {
+	t.Parallel()
+	h := open(t, emulator.Config{}).Handler()
+	post(h, "CreateQueue", `{"QueueName":"q"}`, nil)
+	at := `"QueueUrl":"http://h/000000000000/q"`
+	traced := func(r *http.Request) { r.Header.Set("X-Amzn-Trace-Id", "Root=1") }
+	post(h, "SendMessage", `{`+at+`,"MessageBody":"x"}`, traced)
+	post(h, "SendMessage", `{`+at+`,"MessageBody":"x","MessageSystemAttributes":`+
+		`{"AWSTraceHeader":{"DataType":"String","StringValue":"Root=2"}}}`, traced)
+	got := post(h, "ReceiveMessage", `{`+at+`,"MaxNumberOfMessages":10,"AttributeNames":["AWSTraceHeader"]}`, nil)
+	for _, want := range []string{`{"AWSTraceHeader":"Root=1"}`, `{"AWSTraceHeader":"Root=2"}`} {
+		if !strings.Contains(got.Body.String(), want) {
+			t.Errorf("no %s in %s", want, got.Body)
+		}
+	}
+}
+
 func TestProtocolErrors(t *testing.T) {
 	t.Parallel()
 	h := open(t, emulator.Config{AllowedHosts: []string{"queues.test"}}).Handler()

@@ -45,13 +45,13 @@ type outgoing struct {
 }
 
 // prepare checks a message and computes its digests, outside the lock.
-func (e *Emulator) prepare(entry *sendEntry) (*outgoing, error) {
+func (s *SQS) prepare(entry *sendEntry) (*outgoing, error) {
 	if aws.ToString(entry.MessageBody) == "" {
 		return nil, faultMissing("MessageBody")
 	}
 	out := &outgoing{delay: entry.DelaySeconds}
 	out.body = *entry.MessageBody
-	out.sender = e.cfg.AccountID
+	out.sender, out.trace = s.e.cfg.AccountID, s.trace
 	if entry.MessageDeduplicationId != nil {
 		return nil, faultQueueType(*entry.MessageDeduplicationId, "MessageDeduplicationId")
 	}
@@ -123,7 +123,7 @@ func (t *tx) send(q *queue, o *outgoing) {
 }
 
 func (s *SQS) sendMessage(_ context.Context, in *sendRequest) (*sqs.SendMessageOutput, error) {
-	o, invalid := s.e.prepare(&sendEntry{
+	o, invalid := s.prepare(&sendEntry{
 		SendMessageBatchRequestEntry: types.SendMessageBatchRequestEntry{
 			MessageBody: in.MessageBody, MessageAttributes: in.MessageAttributes, MessageGroupId: in.MessageGroupId,
 			MessageDeduplicationId: in.MessageDeduplicationId, MessageSystemAttributes: in.MessageSystemAttributes,
@@ -153,7 +153,7 @@ func (s *SQS) sendMessage(_ context.Context, in *sendRequest) (*sqs.SendMessageO
 
 func (s *SQS) sendMessageBatch(_ context.Context, in *sendBatchRequest) (*sqs.SendMessageBatchOutput, error) {
 	out := &sqs.SendMessageBatchOutput{}
-	prepared, invalid := s.e.prepareBatch(in.Entries)
+	prepared, invalid := s.prepareBatch(in.Entries)
 	err := s.e.update(func(t *tx) error {
 		q, err := s.e.find(in.QueueUrl)
 		if err != nil {
@@ -187,11 +187,11 @@ func (s *SQS) sendMessageBatch(_ context.Context, in *sendBatchRequest) (*sqs.Se
 }
 
 // prepareBatch prepares what entries a batch may have; a longer one is refused as a whole later.
-func (e *Emulator) prepareBatch(entries []sendEntry) ([]*outgoing, []error) {
+func (s *SQS) prepareBatch(entries []sendEntry) ([]*outgoing, []error) {
 	entries = entries[:min(len(entries), maxBatchEntries)]
 	prepared, invalid := make([]*outgoing, len(entries)), make([]error, len(entries))
 	for i := range entries {
-		prepared[i], invalid[i] = e.prepare(&entries[i])
+		prepared[i], invalid[i] = s.prepare(&entries[i])
 	}
 	return prepared, invalid
 }

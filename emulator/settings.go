@@ -133,10 +133,6 @@ func checkAttribute(name, value string) error {
 		return nil
 	case "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId":
 		return nil
-	case "FifoQueue":
-		if value == "true" {
-			return faultFIFO()
-		}
 	}
 	return faultAttributeName(name)
 }

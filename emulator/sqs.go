@@ -9,8 +9,9 @@ import (
 // SQS has the methods of *sqs.Client and answers as that does: with the SDK's own error types, wrapped in a
 // *smithy.OperationError. The functions that change the client's options are accepted and not called.
 type SQS struct {
-	e    *Emulator
-	base string // of the queue URLs that it gives out
+	e     *Emulator
+	base  string // of the queue URLs that it gives out
+	trace string // the request's trace header, for messages that carry none of their own
 }
 
 // do runs one operation for one of the SDK's methods: a missing input is an empty one, an ended context ends it.
