@@ -176,6 +176,26 @@ func TestCloseEndsWaits(t *testing.T) {
 	})
 }
 
+// A process that is to stop ends the waits: those under way and later ones answer at once, with what there is.
+func TestEndWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t, emulator.Config{})
+		url := create(t, e.SQS(), "jobs", nil)
+		time.AfterFunc(time.Second, e.EndWaits)
+		if msgs, took := poll(t, e.SQS(), url); len(msgs) != 0 || took != time.Second {
+			t.Errorf("%d messages after %v", len(msgs), took)
+		}
+		e.EndWaits()
+		send(t, e.SQS(), url, "x")
+		for _, want := range []int{1, 0} {
+			if msgs, took := poll(t, e.SQS(), url); len(msgs) != want || took != 0 {
+				t.Errorf("%d messages after %v, want %d at once", len(msgs), took, want)
+			}
+		}
+	})
+}
+
 func TestDeletingAQueueEndsWaits(t *testing.T) {
 	t.Parallel()
 	bubble(t, nil, func(t *testing.T, c *emulator.SQS, url string) {
