@@ -98,7 +98,8 @@ func usagef(format string, args ...any) error { return &usageError{err: fmt.Erro
 // oneLine writes an error on one line: joined errors stand on several.
 func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
 
-// programName is how the user would call this program again: under "go run" the binary lies in a temporary folder.
+// programName is how the user would call this program again: as before, or by "go run", under which the binary lies in a
+// temporary folder.
 func programName() string {
 	info, ok := debug.ReadBuildInfo()
 	if ok && strings.Contains(os.Args[0], string(filepath.Separator)+"go-build") {
@@ -106,7 +107,7 @@ func programName() string {
 			return "go run ." + path
 		}
 	}
-	return filepath.Base(os.Args[0])
+	return os.Args[0]
 }
 
 // root is the command with all the others below it.

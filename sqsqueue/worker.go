@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -274,7 +275,7 @@ type UnknownQueueError struct {
 }
 
 func (e *UnknownQueueError) Error() string {
-	return fmt.Sprintf("no task uses queue %q: this program has %v", e.Queue, e.Known)
+	return fmt.Sprintf("no task uses queue %q: this program has %s", e.Queue, strings.Join(e.Known, ", "))
 }
 
 func queueNames(specs []tasks.QueueSpec) []string {

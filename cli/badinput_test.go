@@ -1,0 +1,183 @@
+package cli_test
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// TestBadInput gives each command what it can't use. Each time: the right exit code, nothing on standard output, one
+// line on standard error that says what to do (two with the pointer to --help), and no stack trace.
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start(t, "Stop with Ctrl-C", "dev")
+	for name, tc := range map[string]struct {
+		args  string // split at spaces
+		last  string // one more argument
+		stdin string
+		code  int
+		want  string
+	}{
+		"no such command":        {args: "enqueu", code: 2, want: `unknown command "enqueu"`},
+		"no such flag":           {args: "enqueue note --countdwn 5s", code: 2, want: "unknown flag: --countdwn"},
+		"no task":                {args: "enqueue", code: 2, want: "accepts between 1 and 2 arg(s), received 0"},
+		"too many arguments":     {args: "worker now", code: 2, want: `unknown command "now"`},
+		"unknown task":           {args: "enqueue nota", code: 1, want: `unknown task "nota": this program has note, note.urgent`},
+		"wrong type":             {args: "enqueue note", last: `{"text":7}`, code: 1, want: `parameters of task "note": field "text": must be a string, not a JSON number`},
+		"unknown field":          {args: "enqueue note", last: `{"txt":"a"}`, code: 1, want: `field "txt": is not a parameter of this task; it has text, millis, fail, permanent`},
+		"invalid JSON":           {args: "enqueue note", last: `{"text":`, code: 1, want: `parameters of task "note": not valid JSON: it ends too early`},
+		"invalid JSON on stdin":  {args: "enqueue note -", stdin: `{text}`, code: 1, want: `not valid JSON: invalid character 't'`},
+		"bytes that are no text": {args: "enqueue note -", stdin: "{\"text\":\"\xff\"}", code: 1, want: "not valid UTF-8"},
+		"over 1 MiB":             {args: "enqueue note -", stdin: `{"text":"` + strings.Repeat("x", 1<<20) + `"}`, code: 1, want: "and the limit is 1046528; store the data elsewhere and pass its ID"},
+		"negative countdown":     {args: "enqueue note --countdown -5s", code: 1, want: "countdown -5s is negative"},
+		"over-long countdown":    {args: "enqueue note --countdown 9000h", code: 1, want: "longer than the limit of 8760h0m0s (365 days)"},
+		"countdown without unit": {args: "enqueue note --countdown 5", code: 2, want: "missing unit"},
+		"unknown queue":          {args: "worker --queue defualt", code: 1, want: `no task uses queue "defualt": this program has default, high-priority`},
+		"queue named twice":      {args: "worker --queue default --queue default", code: 1, want: `queue "default" is named twice`},
+		"no weight":              {args: "worker --queue default=many", code: 2, want: `the weight must be a whole number of 1 or more`},
+		"no concurrency":         {args: "worker --concurrency 0", code: 2, want: "--concurrency 0 is invalid"},
+		"short shutdown":         {args: "worker --shutdown-timeout 1ms", code: 1, want: "shutdown timeout 1ms is invalid: it must be 1s or more"},
+		"invalid prefix":         {args: "queues list --queue-prefix a.b", code: 2, want: `queue prefix "a.b" is invalid`},
+		"invalid output":         {args: "queues list --output yaml", code: 2, want: `--output "yaml" is invalid: use text or json`},
+		"invalid level":          {args: "worker --log-level loud", code: 2, want: `--log-level "loud" is invalid`},
+		"invalid address":        {args: "local --local-addr here", code: 2, want: `--local-addr "here" is invalid`},
+		"a public address":       {args: "local --local-addr 0.0.0.0:0", code: 2, want: "is not loopback"},
+		"an address in use":      {args: "local", code: 1, want: "in use by another process"},
+		"queues without a verb":  {args: "queues", code: 2, want: "name one of: apply, list"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args := strings.Fields(tc.args)
+			if tc.last != "" {
+				args = append(args, tc.last)
+			}
+			code, stdout, stderr := w.run(t, tc.stdin, args...)
+			checkFailure(t, code, stdout, stderr, tc.code, tc.want)
+		})
+	}
+}
+
+func checkFailure(t *testing.T, code int, stdout, stderr string, wantCode int, want string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(stderr), "\n")
+	if code != wantCode || stdout != "" || !strings.HasPrefix(stderr, "core: ") || !strings.Contains(lines[0], want) {
+		t.Errorf("exit code %d, stdout %q, stderr %q\nwant %d and %q", code, stdout, stderr, wantCode, want)
+	}
+	if len(lines) != wantCode || strings.Contains(stderr, "goroutine") { // one line, and the pointer to --help after wrong usage
+		t.Errorf("stderr has %d lines:\n%s", len(lines), stderr)
+	}
+}
+
+// TestBadSurroundings takes away what the commands need.
+func TestBadSurroundings(t *testing.T) {
+	t.Parallel()
+	garbage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("<html>It works!</html>"))
+	}))
+	t.Cleanup(garbage.Close)
+	closed := closedAddr(t)
+	creds := []string{"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"}
+	for name, tc := range map[string]struct {
+		env  []string
+		args []string
+		want string
+	}{
+		"nothing embedded runs":    {env: []string{"CORE_LOCAL=1", "CORE_LOCAL_ADDR=" + closed}, args: []string{"enqueue", "note"}, want: "no embedded queue answers at " + closed + "; start one with"},
+		"connection refused":       {env: append(creds, "AWS_ENDPOINT_URL=http://"+closed), args: []string{"enqueue", "note"}, want: "SQS can't be reached: dial tcp " + closed},
+		"worker, refused":          {env: append(creds, "AWS_ENDPOINT_URL=http://"+closed, "AWS_MAX_ATTEMPTS=1"), args: []string{"queues", "list"}, want: "is something running at AWS_ENDPOINT_URL="},
+		"garbage":                  {env: append(creds, "AWS_ENDPOINT_URL="+garbage.URL), args: []string{"enqueue", "note"}, want: "what answered is not SQS; check AWS_ENDPOINT_URL"},
+		"no region":                {env: creds[1:], args: []string{"worker"}, want: "no AWS region: set AWS_REGION"},
+		"no credentials":           {env: creds[:1], args: []string{"worker"}, want: "no AWS credentials: set AWS_ACCESS_KEY_ID"},
+		"no such profile":          {env: append(creds[:1:1], "AWS_PROFILE=nobody"), args: []string{"queues", "apply"}, want: "nobody"},
+		"a variable that is wrong": {env: append(creds, "CORE_CONCURRENCY=many"), args: []string{"worker"}, want: `CORE_CONCURRENCY="many" is invalid`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{dir: t.TempDir(), env: tc.env}
+			code, stdout, stderr := w.run(t, "", tc.args...)
+			wantCode := 1
+			if strings.HasPrefix(name, "a variable") {
+				wantCode = 2
+			}
+			checkFailure(t, code, stdout, stderr, wantCode, tc.want)
+		})
+	}
+}
+
+func closedAddr(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := listener.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// TestBadState gives the embedded queue a state directory that it can't use.
+func TestBadState(t *testing.T) {
+	t.Parallel()
+	state := func(w *world) string { return filepath.Join(w.dir, "queues.db") }
+	for name, tc := range map[string]struct {
+		prepare func(*testing.T, *world)
+		want    string
+	}{
+		"corrupt": {
+			prepare: func(t *testing.T, w *world) {
+				t.Helper()
+				if err := os.WriteFile(state(w), []byte(strings.Repeat("this is no database. ", 1000)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: "queues.db",
+		},
+		"locked": {
+			prepare: func(t *testing.T, w *world) {
+				t.Helper()
+				other := &world{dir: w.dir, env: []string{"CORE_LOCAL_ADDR=" + closedAddr(t)}}
+				other.start(t, "serving SQS", "local")
+			},
+			want: "in use by another process",
+		},
+		"a file where the directory should be": {
+			prepare: func(t *testing.T, w *world) {
+				t.Helper()
+				w.dir = filepath.Join(w.dir, "state")
+				if err := os.WriteFile(w.dir, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: "choose another with CORE_STATE_DIR",
+		},
+		"a full disk": {
+			prepare: func(t *testing.T, w *world) {
+				t.Helper()
+				if _, err := os.Stat("/dev/full"); err != nil || runtime.GOOS != "linux" {
+					t.Skip("needs /dev/full")
+				}
+				if err := os.Symlink("/dev/full", state(w)); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: "queues.db",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			tc.prepare(t, w)
+			code, stdout, stderr := w.run(t, "", "dev")
+			checkFailure(t, code, stdout, stderr, 1, tc.want)
+		})
+	}
+}
