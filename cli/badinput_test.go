@@ -9,14 +9,16 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/coretasks/core/internal/mainjob"
 )
 
 // TestBadInput gives each command what it can't use. Each time: the right exit code, nothing on standard output, one
 // line on standard error that says what to do (two with the pointer to --help), and no stack trace.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.start(t, "Stop with Ctrl-C", "dev")
+	w := mainjob.New(t)
+	w.Start(t, "Stop with Ctrl-C", "dev")
 	for name, tc := range map[string]struct {
 		args  string // split at spaces
 		last  string // one more argument
@@ -57,7 +59,7 @@ func TestBadInput(t *testing.T) {
 			if tc.last != "" {
 				args = append(args, tc.last)
 			}
-			code, stdout, stderr := w.run(t, tc.stdin, args...)
+			code, stdout, stderr := w.Run(t, tc.stdin, args...)
 			checkFailure(t, code, stdout, stderr, tc.code, tc.want)
 		})
 	}
@@ -99,8 +101,8 @@ func TestBadSurroundings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := &world{dir: t.TempDir(), env: tc.env}
-			code, stdout, stderr := w.run(t, "", tc.args...)
+			w := &mainjob.World{Dir: t.TempDir(), Env: tc.env}
+			code, stdout, stderr := w.Run(t, "", tc.args...)
 			wantCode := 1
 			if strings.HasPrefix(name, "a variable") {
 				wantCode = 2
@@ -127,13 +129,13 @@ func closedAddr(t *testing.T) string {
 // TestBadState gives the embedded queue a state directory that it can't use.
 func TestBadState(t *testing.T) {
 	t.Parallel()
-	state := func(w *world) string { return filepath.Join(w.dir, "queues.db") }
+	state := func(w *mainjob.World) string { return filepath.Join(w.Dir, "queues.db") }
 	for name, tc := range map[string]struct {
-		prepare func(*testing.T, *world)
+		prepare func(*testing.T, *mainjob.World)
 		want    string
 	}{
 		"corrupt": {
-			prepare: func(t *testing.T, w *world) {
+			prepare: func(t *testing.T, w *mainjob.World) {
 				t.Helper()
 				if err := os.WriteFile(state(w), []byte(strings.Repeat("this is no database. ", 1000)), 0o600); err != nil {
 					t.Fatal(err)
@@ -142,25 +144,25 @@ func TestBadState(t *testing.T) {
 			want: "queues.db",
 		},
 		"locked": {
-			prepare: func(t *testing.T, w *world) {
+			prepare: func(t *testing.T, w *mainjob.World) {
 				t.Helper()
-				other := &world{dir: w.dir, env: []string{"CORE_LOCAL_ADDR=" + closedAddr(t)}}
-				other.start(t, "serving SQS", "local")
+				other := &mainjob.World{Dir: w.Dir, Env: []string{"CORE_LOCAL_ADDR=" + closedAddr(t)}}
+				other.Start(t, "serving SQS", "local")
 			},
 			want: "in use by another process",
 		},
 		"a file where the directory should be": {
-			prepare: func(t *testing.T, w *world) {
+			prepare: func(t *testing.T, w *mainjob.World) {
 				t.Helper()
-				w.dir = filepath.Join(w.dir, "state")
-				if err := os.WriteFile(w.dir, nil, 0o600); err != nil {
+				w.Dir = filepath.Join(w.Dir, "state")
+				if err := os.WriteFile(w.Dir, nil, 0o600); err != nil {
 					t.Fatal(err)
 				}
 			},
 			want: "choose another with CORE_STATE_DIR",
 		},
 		"a full disk": {
-			prepare: func(t *testing.T, w *world) {
+			prepare: func(t *testing.T, w *mainjob.World) {
 				t.Helper()
 				if _, err := os.Stat("/dev/full"); err != nil || runtime.GOOS != "linux" {
 					t.Skip("needs /dev/full")
@@ -174,9 +176,9 @@ func TestBadState(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := mainjob.New(t)
 			tc.prepare(t, w)
-			code, stdout, stderr := w.run(t, "", "dev")
+			code, stdout, stderr := w.Run(t, "", "dev")
 			checkFailure(t, code, stdout, stderr, 1, tc.want)
 		})
 	}

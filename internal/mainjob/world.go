@@ -1,4 +1,6 @@
-package cli_test
+// Package mainjob runs the command line as its users do, as processes of their own that are stopped and killed: a suite of
+// the main job, on any endpoint, and the World that such tests need.
+package mainjob
 
 import (
 	"bufio"
@@ -22,18 +24,19 @@ import (
 	"github.com/coretasks/core/tasks"
 )
 
-// programVar makes the test binary be the program under test, with the tasks below: the suites start it as a user does,
-// as processes of their own, and kill some of them.
+// programVar makes a test binary be the program under test.
 const programVar = "CORE_TEST_PROGRAM"
 
-func TestMain(m *testing.M) {
+// Main is what TestMain calls first: in the processes that a World starts, the test binary is the program, with the tasks
+// below, and Main does not return.
+func Main() {
 	if os.Getenv(programVar) == "1" {
-		cli.Main(testRegistry(cli.StateDir()), cli.Example("note", `{"text":"hi"}`))
+		cli.Main(registry(cli.StateDir()), cli.Example("note", `{"text":"hi"}`))
 	}
-	os.Exit(m.Run())
 }
 
-type noteParams struct {
+// NoteParams are the parameters of the tasks "note" and "note.urgent".
+type NoteParams struct {
 	Text string `json:"text"`
 	// Millis is how long the task takes.
 	Millis int `json:"millis"`
@@ -43,8 +46,8 @@ type noteParams struct {
 	Permanent bool `json:"permanent"`
 }
 
-// testRegistry has one task on each of two queues that writes its life into dir/diary.
-func testRegistry(dir string) *tasks.Registry {
+// registry has one task on each of two queues that writes its life into dir/diary.
+func registry(dir string) *tasks.Registry {
 	write := func(line string) error {
 		f, err := os.OpenFile(filepath.Join(dir, "diary"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
@@ -53,7 +56,7 @@ func testRegistry(dir string) *tasks.Registry {
 		_, err = fmt.Fprintln(f, line)
 		return errors.Join(err, f.Close())
 	}
-	note := func(ctx context.Context, p noteParams) (string, error) {
+	note := func(ctx context.Context, p NoteParams) (string, error) {
 		a, _ := tasks.Current(ctx)
 		if err := write(fmt.Sprintf("start %s %d %d", a.ID, a.Number, time.Now().UnixMilli())); err != nil {
 			return "", err
@@ -78,14 +81,16 @@ func testRegistry(dir string) *tasks.Registry {
 	)
 }
 
-// world is where one test's processes live: a state directory and an endpoint.
-type world struct {
-	dir string
-	env []string // AWS and CORE variables of every process
+// A World is where one test's processes live.
+type World struct {
+	// Dir is their state directory.
+	Dir string
+	// Env has the AWS and CORE variables that say which endpoint they use.
+	Env []string
 }
 
-// newWorld is one with an address for the embedded queue.
-func newWorld(t *testing.T) *world {
+// New returns a World with a free address for the embedded queue.
+func New(t *testing.T) *World {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -95,19 +100,19 @@ func newWorld(t *testing.T) *world {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return &world{dir: t.TempDir(), env: []string{"CORE_LOCAL=1", "CORE_LOCAL_ADDR=" + addr}}
+	return &World{Dir: t.TempDir(), Env: []string{"CORE_LOCAL=1", "CORE_LOCAL_ADDR=" + addr}}
 }
 
-func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
+func (w *World) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append([]string{
-		programVar + "=1", "CORE_STATE_DIR=" + w.dir, "PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "AWS_EC2_METADATA_DISABLED=true",
-	}, w.env...)
+		programVar + "=1", "CORE_STATE_DIR=" + w.Dir, "PATH=" + os.Getenv("PATH"), "HOME=" + w.Dir, "AWS_EC2_METADATA_DISABLED=true",
+	}, w.Env...)
 	return cmd
 }
 
-// run runs a command to its end.
-func (w *world) run(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+// Run runs a command to its end.
+func (w *World) Run(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -121,18 +126,18 @@ func (w *world) run(t *testing.T, stdin string, args ...string) (code int, stdou
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// must runs a command that succeeds and returns what it printed.
-func (w *world) must(t *testing.T, args ...string) string {
+// Must runs a command that succeeds and returns what it printed.
+func (w *World) Must(t *testing.T, args ...string) string {
 	t.Helper()
-	code, stdout, stderr := w.run(t, "", args...)
+	code, stdout, stderr := w.Run(t, "", args...)
 	if code != 0 {
 		t.Fatalf("%v: exit code %d: %s", args, code, stderr)
 	}
 	return strings.TrimSpace(stdout)
 }
 
-// process is a long-running command.
-type process struct {
+// A Process is a long-running command.
+type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
 
@@ -141,10 +146,10 @@ type process struct {
 	news  chan struct{} // closed and replaced with each line
 }
 
-// start starts a long-running command and waits until it logs the given text.
-func (w *world) start(t *testing.T, until string, args ...string) *process {
+// Start starts a long-running command and waits until it logs the given text.
+func (w *World) Start(t *testing.T, until string, args ...string) *Process {
 	t.Helper()
-	p := &process{cmd: w.command(context.WithoutCancel(t.Context()), args...), done: make(chan struct{}), news: make(chan struct{})}
+	p := &Process{cmd: w.command(context.WithoutCancel(t.Context()), args...), done: make(chan struct{}), news: make(chan struct{})}
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -154,16 +159,16 @@ func (w *world) start(t *testing.T, until string, args ...string) *process {
 	}
 	go p.read(stderr)
 	t.Cleanup(func() {
-		p.kill()
+		p.Kill()
 		if t.Failed() {
-			t.Logf("%v said:\n%s", args, p.text())
+			t.Logf("%v said:\n%s", args, p.Text())
 		}
 	})
 	p.await(t, until)
 	return p
 }
 
-func (p *process) read(stderr io.Reader) {
+func (p *Process) read(stderr io.Reader) {
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		p.mu.Lock()
 		p.lines = append(p.lines, lines.Text())
@@ -175,14 +180,15 @@ func (p *process) read(stderr io.Reader) {
 	close(p.done)
 }
 
-func (p *process) text() string {
+// Text is what the process has said so far on standard error.
+func (p *Process) Text() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return strings.Join(p.lines, "\n")
 }
 
 // await waits until the process has said a text.
-func (p *process) await(t *testing.T, text string) {
+func (p *Process) await(t *testing.T, text string) {
 	t.Helper()
 	limit := time.After(30 * time.Second)
 	for {
@@ -195,21 +201,21 @@ func (p *process) await(t *testing.T, text string) {
 		select {
 		case <-news:
 		case <-p.done:
-			t.Fatalf("ended before it said %q:\n%s", text, p.text())
+			t.Fatalf("ended before it said %q:\n%s", text, p.Text())
 		case <-limit:
-			t.Fatalf("did not say %q:\n%s", text, p.text())
+			t.Fatalf("did not say %q:\n%s", text, p.Text())
 		}
 	}
 }
 
-// kill ends the process without a warning, as kill -9 does.
-func (p *process) kill() {
+// Kill ends the process without a warning, as kill -9 does.
+func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // it may have ended
 	<-p.done
 }
 
-// terminate ends the process by SIGTERM and returns its exit code and how long it took.
-func (p *process) terminate(t *testing.T) (code int, took time.Duration) {
+// Terminate ends the process by SIGTERM and returns its exit code and how long it took.
+func (p *Process) Terminate(t *testing.T) (code int, took time.Duration) {
 	t.Helper()
 	start := time.Now()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -218,7 +224,7 @@ func (p *process) terminate(t *testing.T) (code int, took time.Duration) {
 	select {
 	case <-p.done:
 	case <-time.After(time.Minute):
-		t.Fatalf("did not end on SIGTERM:\n%s", p.text())
+		t.Fatalf("did not end on SIGTERM:\n%s", p.Text())
 	}
 	return p.cmd.ProcessState.ExitCode(), time.Since(start)
 }
@@ -231,9 +237,9 @@ type deed struct {
 	at      time.Time
 }
 
-func (w *world) diary(t *testing.T) []deed {
+func (w *World) diary(t *testing.T) []deed {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(w.dir, "diary"))
+	text, err := os.ReadFile(filepath.Join(w.Dir, "diary"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -253,8 +259,8 @@ func (w *world) diary(t *testing.T) []deed {
 	return deeds
 }
 
-// count returns for how many jobs the diary has an entry of the kind.
-func (w *world) count(t *testing.T, what string) int {
+// Count returns for how many jobs the diary has an entry of the kind.
+func (w *World) Count(t *testing.T, what string) int {
 	t.Helper()
 	jobs := map[string]bool{}
 	for _, d := range w.diary(t) {
@@ -265,8 +271,8 @@ func (w *world) count(t *testing.T, what string) int {
 	return len(jobs)
 }
 
-// await looks until the condition holds.
-func await(t *testing.T, what string, holds func() bool) {
+// Await looks until the condition holds.
+func Await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	limit := time.After(60 * time.Second)
 	look := time.NewTicker(50 * time.Millisecond)
@@ -281,7 +287,7 @@ func await(t *testing.T, what string, holds func() bool) {
 }
 
 // depths returns what queues list says, by queue.
-func (w *world) depths(t *testing.T) map[string]struct{ Waiting, Delayed, InFlight, Dead int } {
+func (w *World) depths(t *testing.T) map[string]struct{ Waiting, Delayed, InFlight, Dead int } {
 	t.Helper()
 	var list []struct {
 		Queue    string `json:"queue"`
@@ -290,7 +296,7 @@ func (w *world) depths(t *testing.T) map[string]struct{ Waiting, Delayed, InFlig
 		InFlight int    `json:"in_flight"`
 		Dead     int    `json:"dead"`
 	}
-	if err := json.Unmarshal([]byte(w.must(t, "queues", "list", "--output", "json")), &list); err != nil {
+	if err := json.Unmarshal([]byte(w.Must(t, "queues", "list", "--output", "json")), &list); err != nil {
 		t.Fatal(err)
 	}
 	depths := map[string]struct{ Waiting, Delayed, InFlight, Dead int }{}

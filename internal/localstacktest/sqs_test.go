@@ -1,4 +1,4 @@
-package sqstest_test
+package localstacktest
 
 import (
 	"testing"
@@ -9,9 +9,9 @@ import (
 	"github.com/coretasks/core/internal/testenv"
 )
 
-// TestLocalStack shows that the suite asks for nothing that only the emulator does, and keeps a
+// TestSQS shows that the suite of queue behaviour asks for nothing that only the emulator does, and keeps a
 // list of what cannot be tried on LocalStack.
-func TestLocalStack(t *testing.T) {
+func TestSQS(t *testing.T) {
 	t.Parallel()
 	const (
 		unchecked = "LocalStack does not check this value"
