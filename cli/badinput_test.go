@@ -40,7 +40,7 @@ func TestBadInput(t *testing.T) {
 		"negative countdown":     {args: "enqueue note --countdown -5s", code: 1, want: "countdown -5s is negative"},
 		"over-long countdown":    {args: "enqueue note --countdown 9000h", code: 1, want: "longer than the limit of 8760h0m0s (365 days)"},
 		"countdown without unit": {args: "enqueue note --countdown 5", code: 2, want: "missing unit"},
-		"unknown queue":          {args: "worker --queue defualt", code: 1, want: `no task uses queue "defualt": this program has default, high-priority`},
+		"unknown queue":          {args: "worker --queue dfault", code: 1, want: `no task uses queue "dfault": this program has default, high-priority`},
 		"queue named twice":      {args: "worker --queue default --queue default", code: 1, want: `queue "default" is named twice`},
 		"no weight":              {args: "worker --queue default=many", code: 2, want: `the weight must be a whole number of 1 or more`},
 		"no concurrency":         {args: "worker --concurrency 0", code: 2, want: "--concurrency 0 is invalid"},

@@ -23,7 +23,7 @@ func TestRegistryRefuses(t *testing.T) {
 	}
 	type hidden struct {
 		C chan int `json:"-"`
-		c chan int
+		c chan int //nolint:unused // JSON leaves it out, and that is the point
 	}
 	for name, tc := range map[string]struct {
 		def  []tasks.Definition

@@ -123,7 +123,7 @@ var messages = map[string]func(*testing.T, *run){
 			return len(ran)
 		}
 		r.await(t, "all good items ran", patience, func() bool { return count() == len(items)-2 })
-		r.drained(t, tasks.DefaultQueue)
+		r.drained(t)
 		ids := map[string]bool{}
 		for i, job := range jobs {
 			if i != 3 {

@@ -28,7 +28,7 @@ var outcomes = map[string]func(*testing.T, *run){
 		want := params{N: 42, Text: "<ä & 日本\uFFFE\x00>"}
 		job := delay(t, r, task, want)
 		r.await(t, "the job ran", patience, func() bool { return d.count() > 0 })
-		r.drained(t, tasks.DefaultQueue)
+		r.drained(t)
 		a := d.all()[0].attempt
 		if a.Job != job || a.Number != 1 || d.count() != 1 {
 			t.Errorf("ran %d times, as %+v; want once as attempt 1 of %+v", d.count(), a, job)
@@ -49,7 +49,7 @@ var outcomes = map[string]func(*testing.T, *run){
 		r.start(t, WorkOptions{}, task)
 		delay(t, r, task, params{})
 		r.await(t, "the third attempt ran", patience, func() bool { return d.count() == 3 })
-		r.drained(t, tasks.DefaultQueue)
+		r.drained(t)
 		runs := d.all()
 		for i := 1; i < len(runs); i++ {
 			if gap := runs[i].at.Sub(runs[i-1].at); gap < 1900*time.Millisecond { // SQS counts from the request's arrival
@@ -149,14 +149,13 @@ var outcomes = map[string]func(*testing.T, *run){
 
 	"a panic is a failure": func(t *testing.T, r *run) {
 		task := tasks.Define("panics", func(ctx context.Context, p params) (int, error) {
-			var m map[string]int
-			m["x"] = 1
-			return 0, nil
+			var nothing []string
+			return len(nothing[p.N]), nil // out of range
 		})
 		r.start(t, WorkOptions{}, task)
 		delay(t, r, task, params{})
 		letter := r.dead(t, patience, tasks.ReasonPanic)
-		if got := attribute(letter, sqsqueue.AttributeError); got != "panic: assignment to entry in nil map" {
+		if got := attribute(letter, sqsqueue.AttributeError); got != "panic: runtime error: index out of range [0] with length 0" {
 			t.Errorf("error %q", got)
 		}
 	},
@@ -183,7 +182,7 @@ var outcomes = map[string]func(*testing.T, *run){
 		delay(t, r, task, params{})
 		<-closed
 		<-closed
-		r.drained(t, tasks.DefaultQueue)
+		r.drained(t)
 		if d.count() != 2 {
 			t.Errorf("%d runs, want one that panics in the middleware and one that succeeds", d.count())
 		}

@@ -52,7 +52,7 @@ var runtimes = map[string]func(*testing.T, *run){
 		if finished.Load() != 1 {
 			t.Error("the worker stopped before its job had finished")
 		}
-		r.drained(t, tasks.DefaultQueue)
+		r.drained(t)
 		if started.Load() != 1 {
 			t.Errorf("started %d times", started.Load())
 		}

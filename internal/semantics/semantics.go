@@ -158,11 +158,11 @@ func (r *run) counts(t *testing.T, queue string) (waiting, inFlight, delayed int
 		number(types.QueueAttributeNameApproximateNumberOfMessagesDelayed)
 }
 
-// drained waits until the queue holds nothing at all.
-func (r *run) drained(t *testing.T, queue string) {
+// drained waits until the default queue holds nothing at all.
+func (r *run) drained(t *testing.T) {
 	t.Helper()
-	r.await(t, "queue "+queue+" is empty", patience, func() bool {
-		waiting, inFlight, delayed := r.counts(t, queue)
+	r.await(t, "the queue is empty", patience, func() bool {
+		waiting, inFlight, delayed := r.counts(t, tasks.DefaultQueue)
 		return waiting+inFlight+delayed == 0
 	})
 }
@@ -189,7 +189,7 @@ func (r *run) dead(t *testing.T, within time.Duration, reason tasks.Reason) type
 		t.Errorf("reason %q, want %q", got, reason)
 	}
 	// It was sent before the original was deleted; the original must be gone soon.
-	r.drained(t, tasks.DefaultQueue)
+	r.drained(t)
 	return letters[0]
 }
 

@@ -38,7 +38,7 @@ var timings = map[string]func(*testing.T, *run){
 		sent := time.Now()
 		job := delay(t, r, task, params{}, tasks.Countdown(time.Hour+300*time.Millisecond))
 		r.await(t, "the job ran", 2*time.Hour, func() bool { return d.count() > 0 })
-		r.drained(t, tasks.DefaultQueue)
+		r.drained(t)
 		run := d.all()[0]
 		if waited := run.at.Sub(sent); waited < time.Hour+300*time.Millisecond || waited > time.Hour+30*time.Second {
 			t.Errorf("ran after %v, want 1h0.3s", waited)
@@ -62,7 +62,7 @@ var timings = map[string]func(*testing.T, *run){
 		r.start(t, WorkOptions{}, task, tasks.QueueSettings{Name: tasks.DefaultQueue, VisibilityTimeout: tasks.MinVisibilityTimeout})
 		delay(t, r, task, params{})
 		r.await(t, "the job ran", patience, func() bool { return d.count() > 0 })
-		r.drained(t, tasks.DefaultQueue)
+		r.drained(t)
 		if d.count() != 1 {
 			t.Errorf("ran %d times, want once", d.count())
 		}
@@ -87,7 +87,7 @@ var timings = map[string]func(*testing.T, *run){
 			t.Fatal(err)
 		}
 		r.await(t, "all jobs ran", patience, func() bool { return d.count() >= 4 })
-		r.drained(t, tasks.DefaultQueue)
+		r.drained(t)
 		for _, run := range d.all() {
 			if run.attempt.Number != 1 {
 				t.Errorf("a job was delivered %d times", run.attempt.Number)
