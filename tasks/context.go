@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,10 +25,33 @@ func (a Attempt) Last() bool { return a.Number > a.MaxRetries }
 
 type runKey struct{}
 
-// run is what a task's context carries.
+// A run is one call of a function: the context value that its goroutine works with, and what its waiter gets of it. It is
+// one allocation, because every job pays for it.
 type run struct {
+	context.Context
 	attempt Attempt
 	logger  *slog.Logger
+
+	call     call
+	state    atomic.Int32 // whoever moves it from running decides whether the function counts as abandoned
+	returned chan struct{}
+	value    any   // what the function returned, once returned is closed
+	err      error // likewise
+}
+
+// The states of a run.
+const (
+	stateRunning int32 = iota
+	stateReturned
+	stateAbandoned
+)
+
+// Value finds the run itself, and otherwise what its parent has.
+func (r *run) Value(key any) any {
+	if key == (runKey{}) {
+		return r
+	}
+	return r.Context.Value(key)
 }
 
 // Current returns the attempt that runs in ctx, and false outside a task.

@@ -50,6 +50,7 @@ func Example() {
 		return
 	}
 	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
 	if _, err := sqsqueue.Apply(ctx, client, registry); err != nil {
 		fmt.Println(err)
 		return

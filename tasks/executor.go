@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"runtime/pprof"
 	"sync/atomic"
 	"time"
 )
@@ -97,9 +98,11 @@ func (e *Executor) Execute(ctx context.Context, d Delivery) Outcome {
 
 // refuse dead-letters what could not be run.
 func (e *Executor) refuse(a Attempt, reason Reason, err error) Outcome {
-	(&run{attempt: a, logger: e.logger}).log().Error("job is dead", "reason", reason, "error", err)
+	e.log(a).Error("job is dead", "reason", reason, "error", err)
 	return Outcome{Verdict: Dead, Reason: reason, Err: err, Attempt: a}
 }
+
+func (e *Executor) log(a Attempt) *slog.Logger { return (&run{attempt: a, logger: e.logger}).log() }
 
 // unknown puts a job back a few times, since during a deploy the worker that knows its task may not have started.
 func (e *Executor) unknown(a Attempt) Outcome {
@@ -108,66 +111,53 @@ func (e *Executor) unknown(a Attempt) Outcome {
 		return e.refuse(a, ReasonUnknownTask, err)
 	}
 	delay := unknownTaskDelay << (a.Number - 1)
-	(&run{attempt: a, logger: e.logger}).log().Warn("task is unknown here; the job is put back", "retry_in", delay)
+	e.log(a).Warn("task is unknown here; the job is put back", "retry_in", delay)
 	return Outcome{Verdict: Retry, Delay: delay, Reason: ReasonUnknownTask, Err: err, Attempt: a}
 }
 
-// result is what a function's goroutine leaves.
-type result struct {
-	value any
-	err   error
-}
-
 func (e *Executor) run(ctx context.Context, def *definition, a Attempt, call call, deadline time.Time) Outcome {
-	r := &run{attempt: a, logger: e.logger}
-	ctx, cancel := limit(context.WithValue(ctx, runKey{}, r), def.info, deadline)
+	r := &run{Context: ctx, attempt: a, logger: e.logger, call: call, returned: make(chan struct{})}
+	ctx, cancel := limit(r, def, deadline)
 	defer cancel()
 
 	if e.logger.Enabled(ctx, slog.LevelInfo) {
 		r.log().Info("job started")
 	}
 	start := time.Now()
-	finished := make(chan result, 1)
-	state := &atomic.Int32{}
-	go e.call(ctx, state, call, finished)
+	go e.call(ctx, def, r)
 
 	out := Outcome{Attempt: a}
-	var res result
 	select {
-	case res = <-finished:
+	case <-r.returned:
 	case <-ctx.Done():
-		res, out.Abandoned = e.awaitReturn(ctx, state, finished, a)
+		out.Abandoned = e.awaitReturn(r)
 	}
 	out.Elapsed = time.Since(start)
-	e.decide(ctx, def, res, &out)
+	if out.Abandoned {
+		e.decide(ctx, def, nil, context.Cause(ctx), &out)
+	} else {
+		e.decide(ctx, def, r.value, r.err, &out)
+	}
 	e.report(ctx, r, &out)
 	return out
 }
 
 // limit bounds one attempt by the task's timeout and by how long its message can be held, whichever ends first.
-func limit(ctx context.Context, info Info, deadline time.Time) (context.Context, context.CancelFunc) {
-	if info.Timeout > 0 {
-		if ends := time.Now().Add(info.Timeout); deadline.IsZero() || ends.Before(deadline) {
-			return context.WithDeadlineCause(ctx, ends, &TimeoutError{Task: info.Name, Limit: info.Timeout})
+func limit(ctx context.Context, def *definition, deadline time.Time) (context.Context, context.CancelFunc) {
+	if def.info.Timeout > 0 {
+		if ends := time.Now().Add(def.info.Timeout); deadline.IsZero() || ends.Before(deadline) {
+			return context.WithDeadlineCause(ctx, ends, def.timedOut)
 		}
 	}
 	if !deadline.IsZero() {
-		return context.WithDeadlineCause(ctx, deadline, &TimeoutError{Task: info.Name})
+		return context.WithDeadlineCause(ctx, deadline, def.heldTooLong)
 	}
 	return context.WithCancel(ctx)
 }
 
-// The states of a function's goroutine: whichever of the goroutine and its waiter moves it from running decides whether
-// the function counts as abandoned.
-const (
-	stateRunning int32 = iota
-	stateReturned
-	stateAbandoned
-)
-
 // call runs the function inside its middleware, and turns a panic into an error.
-func (e *Executor) call(ctx context.Context, state *atomic.Int32, call call, finished chan<- result) {
-	var res result
+func (e *Executor) call(ctx context.Context, def *definition, r *run) {
+	pprof.SetGoroutineLabels(def.labels)
 	returned := false
 	defer func() {
 		if !returned {
@@ -175,69 +165,76 @@ func (e *Executor) call(ctx context.Context, state *atomic.Int32, call call, fin
 			if value == nil {
 				value = "the task ended its goroutine by runtime.Goexit"
 			}
-			res.err = &PanicError{Value: value, Stack: debug.Stack()}
+			r.err = &PanicError{Value: value, Stack: debug.Stack()}
 		}
-		if !state.CompareAndSwap(stateRunning, stateReturned) {
+		if !r.state.CompareAndSwap(stateRunning, stateReturned) {
 			e.abandoned.Add(-1)
 		}
-		finished <- res
+		close(r.returned)
 	}()
+	if len(e.registry.middleware) == 0 {
+		r.value, r.err = r.call.invoke(ctx)
+	} else {
+		r.err = e.wrapped(r)(ctx)
+	}
+	returned = true
+}
+
+// wrapped is the function inside its middleware.
+func (e *Executor) wrapped(r *run) Handler {
 	var handler Handler = func(ctx context.Context) (err error) {
-		res.value, err = call(ctx)
+		r.value, err = r.call.invoke(ctx)
 		return err
 	}
 	for i := len(e.registry.middleware) - 1; i >= 0; i-- {
 		handler = e.registry.middleware[i](handler)
 	}
-	if a, ok := Current(ctx); ok {
-		labelGoroutine(ctx, a)
-	}
-	res.err = handler(ctx)
-	returned = true
+	return handler
 }
 
-// awaitReturn gives a function whose context has ended the grace period to return.
-func (e *Executor) awaitReturn(ctx context.Context, state *atomic.Int32, finished <-chan result, a Attempt) (result, bool) {
+// awaitReturn gives a function whose context has ended the grace period to return, and reports whether it did not.
+func (e *Executor) awaitReturn(r *run) (abandoned bool) {
 	grace := time.NewTimer(e.grace)
 	defer grace.Stop()
 	select {
-	case res := <-finished:
-		return res, false
+	case <-r.returned:
+		return false
 	case <-grace.C:
 	}
 	// Count before the swap: the function's own count down must never come first.
 	e.abandoned.Add(1)
-	if !state.CompareAndSwap(stateRunning, stateAbandoned) {
+	if !r.state.CompareAndSwap(stateRunning, stateAbandoned) {
 		e.abandoned.Add(-1)
-		return <-finished, false
+		<-r.returned
+		return false
 	}
-	(&run{attempt: a, logger: e.logger}).log().Error("task ignores its cancelled context; it is abandoned and its slot freed",
-		"grace", e.grace, "abandoned", e.Abandoned(), "stack", goroutineStack(a))
-	return result{err: context.Cause(ctx)}, true
+	r.log().Error("task ignores its cancelled context; it is abandoned and its slot freed",
+		"grace", e.grace, "abandoned", e.Abandoned(), "stacks", goroutineStacks(r.attempt.Task))
+	return true
 }
 
 // decide fills in the verdict on a function's return.
-func (e *Executor) decide(ctx context.Context, def *definition, res result, out *Outcome) {
-	if res.err == nil {
+func (e *Executor) decide(ctx context.Context, def *definition, value any, err error, out *Outcome) {
+	if err == nil {
 		// Also when the context ended meanwhile: the work is done, and doing it again would be worse.
-		out.Verdict, out.Result = Done, res.value
+		out.Verdict, out.Result = Done, value
 		return
 	}
-	out.Err = res.err
+	out.Err = err
 	var (
 		timeout     *TimeoutError
-		_, panicked = errors.AsType[*PanicError](res.err)
+		_, panicked = errors.AsType[*PanicError](err)
 	)
 	switch cause := context.Cause(ctx); {
-	case IsPermanent(res.err):
+	case IsPermanent(err):
 		out.Verdict, out.Reason = Dead, ReasonPermanent
 		return
 	case panicked:
 		out.Reason = ReasonPanic
 	case errors.As(cause, &timeout):
 		out.Reason = ReasonTimeout
-		if !errors.As(res.err, new(*TimeoutError)) {
-			out.Err = fmt.Errorf("%w: %w", timeout, res.err)
+		if !errors.As(err, new(*TimeoutError)) {
+			out.Err = fmt.Errorf("%w: %w", timeout, err)
 		}
 	case cause != nil:
 		out.Verdict = GiveBack
@@ -250,7 +247,7 @@ func (e *Executor) decide(ctx context.Context, def *definition, res result, out 
 		return
 	}
 	out.Verdict, out.Delay = Retry, def.info.RetryDelay
-	if own, ok := errors.AsType[*Error](res.err); ok && own.HasAfter {
+	if own, ok := errors.AsType[*Error](err); ok && own.HasAfter {
 		out.Delay = own.After
 	}
 }

@@ -52,13 +52,26 @@ type AnyTask interface {
 type definition struct {
 	info     Info
 	problems []error
+	// What every run needs and none changes: its goroutine's labels, and the causes of its context's end.
+	labels                context.Context
+	timedOut, heldTooLong *TimeoutError
 	// bind decodes parameters and returns the call of the function with them.
 	bind func(params json.RawMessage) (call, error)
 	// recode reads parameters strictly and writes them as the task itself would.
 	recode func(params []byte) (json.RawMessage, error)
 }
 
-type call func(ctx context.Context) (any, error)
+// A call is a task's function with its parameters.
+type call interface {
+	invoke(ctx context.Context) (any, error)
+}
+
+type boundCall[P, R any] struct {
+	fn     func(context.Context, P) (R, error)
+	params P
+}
+
+func (c *boundCall[P, R]) invoke(ctx context.Context) (any, error) { return c.fn(ctx, c.params) }
 
 func (d *definition) refuse(format string, args ...any) {
 	d.problems = append(d.problems, &DefinitionError{Task: d.info.Name, Problem: fmt.Sprintf(format, args...)})
@@ -80,12 +93,15 @@ func Define[P, R any](name string, fn func(context.Context, P) (R, error), opts 
 		opt(d)
 	}
 	d.check(fn == nil)
+	d.labels = goroutineLabels(name)
+	d.timedOut = &TimeoutError{Task: name, Limit: d.info.Timeout}
+	d.heldTooLong = &TimeoutError{Task: name}
 	d.bind = func(params json.RawMessage) (call, error) {
-		var p P
-		if err := json.Unmarshal(params, &p); err != nil {
+		c := &boundCall[P, R]{fn: fn}
+		if err := json.Unmarshal(params, &c.params); err != nil {
 			return nil, paramsError(d.info, err)
 		}
-		return func(ctx context.Context) (any, error) { return fn(ctx, p) }, nil
+		return c, nil
 	}
 	d.recode = func(params []byte) (json.RawMessage, error) {
 		var p P
