@@ -47,18 +47,11 @@ const (
 )
 
 // NewAPI returns an SQS client that is set up for many small concurrent requests: connections are kept, throttling and
-// server errors are retried up to 8 times with jittered backoff, within the caller's context.
+// server errors are retried up to 8 times with jittered backoff, within the caller's context. An HTTP client of the
+// configuration's own stays in use: the SDK puts AWS_CA_BUNDLE there.
 func NewAPI(cfg aws.Config, opts ...func(*sqs.Options)) *sqs.Client {
-	client := awshttp.NewBuildableClient().
-		WithTimeout(requestTimeout).
-		WithDialerOptions(func(d *net.Dialer) { d.Timeout = 5 * time.Second }).
-		WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConns = 512
-			t.MaxIdleConnsPerHost = 256
-			t.IdleConnTimeout = 2 * time.Minute
-		})
 	setUp := func(o *sqs.Options) {
-		o.HTTPClient = client
+		o.HTTPClient = httpClient(cfg.HTTPClient)
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts = maxAttempts
 			r.MaxBackoff = maxBackoff
@@ -68,4 +61,23 @@ func NewAPI(cfg aws.Config, opts ...func(*sqs.Options)) *sqs.Client {
 		})
 	}
 	return sqs.NewFromConfig(cfg, append([]func(*sqs.Options){setUp}, opts...)...)
+}
+
+// httpClient sets a client of the SDK's kind up for SQS. Any other is the caller's, and left as it is.
+func httpClient(configured aws.HTTPClient) aws.HTTPClient {
+	client, ok := configured.(*awshttp.BuildableClient)
+	switch {
+	case configured == nil:
+		client = awshttp.NewBuildableClient()
+	case !ok:
+		return configured
+	}
+	return client.
+		WithTimeout(requestTimeout).
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = 5 * time.Second }).
+		WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConns = 512
+			t.MaxIdleConnsPerHost = 256
+			t.IdleConnTimeout = 2 * time.Minute
+		})
 }
