@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -35,11 +36,17 @@ func (w *Worker) acknowledge(s *source) {
 			for i, l := range items {
 				entries[i] = types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: l.handle()}
 			}
+			ctx, cancel := ackTimeout(ctx, s)
+			defer cancel()
 			out, err := w.client.api.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(s.url), Entries: entries})
 			if err != nil {
 				return repeat(wrap("delete", w.client.FullName(s.name), err), len(items))
 			}
-			return entryErrors(len(items), out.Failed)
+			succeeded := make([]*string, len(out.Successful))
+			for i, e := range out.Successful {
+				succeeded[i] = e.Id
+			}
+			return entryErrors(len(items), succeeded, out.Failed)
 		},
 	})
 	s.changes = batch.New(batch.Config[visibilityChange]{
@@ -51,13 +58,25 @@ func (w *Worker) acknowledge(s *source) {
 					Id: aws.String(strconv.Itoa(i)), ReceiptHandle: c.lease.handle(), VisibilityTimeout: seconds(c.timeout),
 				}
 			}
+			ctx, cancel := ackTimeout(ctx, s)
+			defer cancel()
 			out, err := w.client.api.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(s.url), Entries: entries})
 			if err != nil {
 				return repeat(wrap("change visibility", w.client.FullName(s.name), err), len(items))
 			}
-			return entryErrors(len(items), out.Failed)
+			succeeded := make([]*string, len(out.Successful))
+			for i, e := range out.Successful {
+				succeeded[i] = e.Id
+			}
+			return entryErrors(len(items), succeeded, out.Failed)
 		},
 	})
+}
+
+// ackTimeout bounds one acknowledgement request. On a connection that died without a word it would otherwise last, with
+// the SDK's retries, for minutes, and a heartbeat among it would cost the lease.
+func ackTimeout(ctx context.Context, s *source) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, min(s.visibility/3, requestTimeout))
 }
 
 // carryOut does with a message what was decided. It returns at once; the caller has claimed the lease with decide.
@@ -67,7 +86,8 @@ func (w *Worker) carryOut(l *lease, out tasks.Outcome) {
 	case tasks.Done:
 		w.delete(l, 1)
 	case tasks.Retry:
-		go w.release(l, w.longestRetry(l, out), 1)
+		w.tellEarlyRetry(l, out)
+		go w.release(l, out.Delay, 1)
 	case tasks.GiveBack:
 		go w.release(l, 0, 1)
 	case tasks.Dead:
@@ -79,15 +99,12 @@ func (w *Worker) carryOut(l *lease, out tasks.Outcome) {
 	}
 }
 
-// longestRetry keeps a retry's delay within what SQS allows: 12 hours from the receive, of which the run took a part.
-func (w *Worker) longestRetry(l *lease, out tasks.Outcome) time.Duration {
-	longest := time.Until(l.received.Add(maxVisibility)) - expiryMargin
-	if out.Delay <= longest {
-		return out.Delay
+// tellEarlyRetry says when a retry's delay does not fit into the 12 hours from the receive, of which the run took a part.
+func (w *Worker) tellEarlyRetry(l *lease, out tasks.Outcome) {
+	if longest := l.longestDelay(time.Now()); out.Delay > longest+time.Minute {
+		w.logger.Warn("the retry comes early: SQS hides a message for 12 hours from its receive at the most",
+			"job", out.Attempt.ID, "queue", l.source.name, "retry_delay", out.Delay, "retry_in", longest)
 	}
-	w.logger.Warn("the retry comes early: SQS hides a message for 12 hours from its receive at the most",
-		"job", out.Attempt.ID, "queue", l.source.name, "retry_delay", out.Delay, "retry_in", longest)
-	return max(longest, 0)
 }
 
 // giveBack makes messages that have not started visible again.
@@ -110,11 +127,13 @@ func (w *Worker) delete(l *lease, attempt int) {
 	})
 }
 
-// release makes a message visible again after delay. Heartbeats end before, since one that came after would undo it.
+// release makes a message visible again after delay, or as late as SQS can hide it. Heartbeats end before, since one that
+// came after would undo it.
 func (w *Worker) release(l *lease, delay time.Duration, attempt int) {
 	l.settle(w.calls)
 	w.held.remove(l)
-	l.source.changes.Go(visibilityChange{lease: l, timeout: delay}, func(err error) {
+	timeout := min(delay, l.longestDelay(time.Now()))
+	l.source.changes.Go(visibilityChange{lease: l, timeout: timeout}, func(err error) {
 		if err != nil && w.again(l, "give back", attempt, err, func() { w.release(l, delay, attempt+1) }) {
 			return
 		}
@@ -131,8 +150,10 @@ func (w *Worker) sendOn(l *lease, queue string, out outgoing) {
 			w.delete(l, 1)
 			return
 		}
-		w.logger.Error("a message could not be moved; it stays where it is and is tried again",
-			"queue", l.source.name, "to", w.client.FullName(queue), "error", err)
+		if worthTelling(attempt) {
+			w.logger.Error("a message could not be moved; it stays where it is and is tried again",
+				"queue", l.source.name, "to", w.client.FullName(queue), "attempts", attempt, "error", err)
+		}
 		if l.expired(time.Now()) || !w.waitOrEnd(backoff(attempt)) {
 			w.finish(l)
 			return
@@ -162,7 +183,9 @@ func (w *Worker) again(l *lease, what string, attempt int, err error, try func()
 		log.Error("could not "+what+" a message while it was held; it is received again", "attempts", attempt)
 		return false
 	}
-	log.Warn("could not "+what+" a message; it will be tried again", "retry_in", wait)
+	if worthTelling(attempt) {
+		log.Warn("could not "+what+" a message; it will be tried again", "attempts", attempt, "retry_in", wait)
+	}
 	go func() {
 		if w.waitOrEnd(wait) {
 			try()
@@ -172,6 +195,9 @@ func (w *Worker) again(l *lease, what string, attempt int, err error, try func()
 	}()
 	return true
 }
+
+// worthTelling thins out the log of what fails over and over, for hours and thousands of messages: attempts 1, 2, 4, 8.
+func worthTelling(attempt int) bool { return attempt&(attempt-1) == 0 }
 
 // finish ends the work on a message.
 func (w *Worker) finish(l *lease) {
@@ -200,8 +226,11 @@ func gone(err error) bool {
 	)
 	if errors.As(err, &entry) {
 		switch entry.code {
-		case "MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight", "ReceiptHandleIsInvalid", "InvalidParameterValue":
+		case "MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight", "ReceiptHandleIsInvalid":
 			return true
+		case "InvalidParameterValue":
+			// Said of a handle, and also of a timeout that is too long: then the message is still ours.
+			return !strings.Contains(entry.message, "VisibilityTimeout")
 		}
 	}
 	return errors.As(err, &notInflight) || errors.As(err, &invalid)

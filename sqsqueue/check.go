@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,7 +33,7 @@ const MendApply = "core queues apply"
 func Check(ctx context.Context, c *Client, r *tasks.Registry, names ...string) ([]Problem, error) {
 	var problems []Problem
 	for _, spec := range r.Queues() {
-		if len(names) > 0 && !contains(names, spec.Name) {
+		if len(names) > 0 && !slices.Contains(names, spec.Name) {
 			continue
 		}
 		found, err := c.check(ctx, spec)
@@ -42,15 +43,6 @@ func Check(ctx context.Context, c *Client, r *tasks.Registry, names ...string) (
 		problems = append(problems, found...)
 	}
 	return problems, nil
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 func (c *Client) check(ctx context.Context, spec tasks.QueueSpec) ([]Problem, error) {
@@ -85,9 +77,10 @@ func (c *Client) check(ctx context.Context, spec tasks.QueueSpec) ([]Problem, er
 	case int(policy.MaxReceiveCount) != spec.MaxReceiveCount:
 		report(spec.Name, false, "its maxReceiveCount is %d; the tasks' retries need %d", int(policy.MaxReceiveCount), spec.MaxReceiveCount)
 	}
-	for what, want := range map[string]string{attrVisibility: inSeconds(spec.VisibilityTimeout), attrRetention: inSeconds(spec.Retention)} {
-		if attrs[what] != want {
-			report(spec.Name, false, "its %s is %s s; the tasks want %s s", what, attrs[what], want)
+	want := queueAttributes(spec, "")
+	for _, what := range []string{attrVisibility, attrRetention} {
+		if attrs[what] != want[what] {
+			report(spec.Name, false, "its %s is %s s; the tasks want %s s", what, attrs[what], want[what])
 		}
 	}
 	return problems, nil

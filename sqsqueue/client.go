@@ -60,7 +60,7 @@ func DeadLetterQueue(queue string) string { return queue + "-dlq" }
 // FullName returns the name that a queue has in SQS.
 func (c *Client) FullName(queue string) string { return c.prefix + queue }
 
-// URL returns a queue's URL. It asks SQS once and remembers the answer.
+// URL returns a queue's URL. It asks SQS at first and remembers the answer.
 func (c *Client) URL(ctx context.Context, queue string) (string, error) {
 	c.mu.Lock()
 	url, known := c.urls[queue]
@@ -72,8 +72,11 @@ func (c *Client) URL(ctx context.Context, queue string) (string, error) {
 	if err != nil {
 		return "", wrap("find", c.FullName(queue), err)
 	}
-	c.remember(queue, aws.ToString(out.QueueUrl))
-	return aws.ToString(out.QueueUrl), nil
+	if url = aws.ToString(out.QueueUrl); url == "" {
+		return "", wrap("find", c.FullName(queue), ErrNotSQS)
+	}
+	c.remember(queue, url)
+	return url, nil
 }
 
 func (c *Client) remember(queue, url string) {

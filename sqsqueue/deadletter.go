@@ -1,6 +1,8 @@
 package sqsqueue
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +54,8 @@ func deadLetter(msg types.Message, o tasks.Outcome) outgoing {
 	if o.Err != nil && room >= minErrorText {
 		add(AttributeError, "String", sqsText(o.Err.Error(), min(room, maxErrorText)))
 	}
-	for name, attribute := range msg.MessageAttributes {
+	for _, name := range slices.Sorted(maps.Keys(msg.MessageAttributes)) {
+		attribute := msg.MessageAttributes[name]
 		_, taken := out.attributes[name]
 		if !taken && len(out.attributes) < maxAttributes && out.size()+attributeSize(name, attribute) <= maxBytes {
 			out.attributes[name] = attribute
@@ -65,7 +68,8 @@ func deadLetter(msg types.Message, o tasks.Outcome) outgoing {
 }
 
 // sqsText replaces the characters that SQS refuses (SendMessage: #x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD
-// #x10000-#x10FFFF) and cuts the text to a number of bytes, at a character.
+// #x10000-#x10FFFF) and cuts the text to a number of bytes, at a character. A limit too small for the mark of a cut, "…",
+// leaves nothing.
 func sqsText(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -80,10 +84,13 @@ func sqsText(s string, limit int) string {
 	}
 	const mark = "…"
 	cut := limit - len(mark)
+	if cut < 0 {
+		return ""
+	}
 	for cut > 0 && !utf8.RuneStart(s[cut]) {
 		cut--
 	}
-	return s[:max(cut, 0)] + mark
+	return s[:cut] + mark
 }
 
 func attributesSize(attributes map[string]types.MessageAttributeValue) int {

@@ -164,6 +164,13 @@ func (d *dispatcher) next(ended *source, elapsed time.Duration) *lease {
 	return l
 }
 
+// failures counts the receives of a source that failed in a row.
+func (d *dispatcher) failures(s *source) (n int, stopping bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return s.failures, d.stopping
+}
+
 // resume lets a source be polled again whose last receive failed.
 func (d *dispatcher) resume(s *source) {
 	d.mu.Lock()

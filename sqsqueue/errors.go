@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 var (
@@ -32,7 +35,13 @@ type Error struct {
 	Err   error
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("%s on queue %q: %v", e.Op, e.Queue, e.Err) }
+func (e *Error) Error() string { return fmt.Sprintf("%s on queue %q: %s", e.Op, e.Queue, oneLine(e.Err)) }
+
+// maxErrorLine bounds what others wrote into an error, in bytes.
+const maxErrorLine = 500
+
+// oneLine is an error's text without line breaks, shortened where it is long: an answer can contain anything.
+func oneLine(err error) string { return sqsText(strings.Join(strings.Fields(err.Error()), " "), maxErrorLine) }
 
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -58,31 +67,65 @@ func wrap(op, queue string, err error) error {
 func explain(err error) error {
 	var (
 		missing     *types.QueueDoesNotExist
-		dial        *net.OpError
-		dns         *net.DNSError
+		sending     *smithyhttp.RequestSendError
+		answer      *smithyhttp.ResponseError
+		operation   *smithy.OperationError
 		api         smithy.APIError
 		deserialize *smithy.DeserializationError
 	)
+	if errors.As(err, &operation) {
+		if service := innermost(operation); service.Service() != operation.Service() {
+			// The call never began: whatever gives out credentials (STS, SSO, the instance's metadata) could not be asked.
+			return fmt.Errorf("no AWS credentials: %w", service)
+		}
+		err = operation.Err
+	}
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
 	case errors.As(err, &missing):
 		return fmt.Errorf("%w (%w)", ErrQueueMissing, missing)
-	case errors.As(err, &dns):
-		return fmt.Errorf("%w: %w", ErrUnreachable, dns)
-	case errors.As(err, &dial) && dial.Op == "dial":
-		return fmt.Errorf("%w: %w", ErrUnreachable, dial)
-	case errors.As(err, &api) && api.ErrorCode() == "UnknownError":
-		return fmt.Errorf("%w: %w", ErrNotSQS, lastOf(err))
+	case errors.As(err, &sending):
+		// A request's own time limit ends here too, and matches context.DeadlineExceeded although no caller's did.
+		return fmt.Errorf("%w: %w", ErrUnreachable, network(sending))
+	case operation != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
+		return lastOf(err)
+	case errors.As(err, &api) && api.ErrorCode() == "UnknownError" && errors.As(err, &answer):
+		// An answer without an error's name is not of SQS; behind a gateway's 502 or 503 it may be again in a moment.
+		if status := answer.HTTPStatusCode(); status >= http.StatusInternalServerError {
+			return fmt.Errorf("%w: it answered with HTTP status %d", ErrUnreachable, status)
+		}
+		return fmt.Errorf("%w (HTTP status %d)", ErrNotSQS, answer.HTTPStatusCode())
 	case errors.As(err, &api):
 		return fmt.Errorf("%w", api)
 	case errors.As(err, &deserialize):
-		return fmt.Errorf("%w: %w", ErrNotSQS, deserialize)
-	}
-	if urlErr, ok := errors.AsType[*url.Error](err); ok {
-		return fmt.Errorf("%w: %w", ErrUnreachable, urlErr.Err)
+		return fmt.Errorf("%w (%w)", ErrNotSQS, deserialize)
 	}
 	return err
+}
+
+// innermost returns the last of nested operations.
+func innermost(op *smithy.OperationError) *smithy.OperationError {
+	for inner := (*smithy.OperationError)(nil); errors.As(op.Err, &inner); {
+		op = inner
+	}
+	return op
+}
+
+// network finds the part of a failed request's error that says what happened to it.
+func network(err *smithyhttp.RequestSendError) error {
+	var (
+		dns  *net.DNSError
+		dial *net.OpError
+		url  *url.Error
+	)
+	switch {
+	case errors.As(err, &dns):
+		return dns
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return dial
+	case errors.As(err, &url):
+		return url.Err
+	}
+	return err.Err
 }
 
 // lastOf returns the innermost of a chain of wrapped errors.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/coretasks/core/tasks"
 )
 
 // heartbeat keeps every held message hidden from other workers: those that run, those that wait for a slot, and those
@@ -58,17 +56,7 @@ func (w *Worker) beat(l *lease, now time.Time) {
 // lose gives up a message that others may have received by now: its run would be a second one.
 func (w *Worker) lose(l *lease, err error) {
 	w.held.remove(l)
-	l.mu.Lock()
-	state := l.state
-	if state == leaseWaiting {
-		l.state = leaseSettled
-	}
-	l.mu.Unlock()
-	switch state {
-	case leaseWaiting, leaseRunning:
+	if l.lose() {
 		w.logger.Warn("a message's lease was lost; another worker may run its job", "queue", l.source.name, "error", err)
-		l.interrupt(tasks.ErrLeaseLost)
-	case leaseDeciding, leaseSettled:
-		// Its acknowledgement is under way and tells by itself how it ended.
 	}
 }

@@ -21,6 +21,7 @@ type leaseState int
 const (
 	leaseWaiting  leaseState = iota // fetched, no slot yet
 	leaseRunning                    // its function runs
+	leaseLost                       // its function still runs, but others may have received the message
 	leaseDeciding                   // its fate is known and being carried out; it is still kept hidden meanwhile
 	leaseSettled                    // nothing more is done with it
 )
@@ -68,10 +69,14 @@ func (l *lease) delivery() tasks.Delivery {
 }
 
 // start gives the message to a slot; false means that it was given back or has expired.
-func (l *lease) start(cancel context.CancelCauseFunc) bool {
+func (l *lease) start(now time.Time, cancel context.CancelCauseFunc) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.state != leaseWaiting {
+		return false
+	}
+	if !now.Before(l.expires) {
+		l.state = leaseSettled // the heartbeat has not looked since
 		return false
 	}
 	l.state = leaseRunning
@@ -109,14 +114,29 @@ func (l *lease) settle(ctx context.Context) {
 	}
 }
 
-// interrupt cancels the function with a cause, if it runs.
-func (l *lease) interrupt(cause error) {
+// lose gives the message up, since others may have received it, and cancels its function. It reports whether the message
+// waited or ran until now; one whose fate is being carried out is left to that.
+func (l *lease) lose() bool {
 	l.mu.Lock()
-	cancel := l.cancel
-	l.mu.Unlock()
-	if cancel != nil {
-		cancel(cause)
+	state, cancel := l.state, l.cancel
+	switch state {
+	case leaseWaiting:
+		l.state = leaseSettled
+	case leaseRunning:
+		l.state = leaseLost
+	case leaseLost, leaseDeciding, leaseSettled:
 	}
+	l.mu.Unlock()
+	if state == leaseRunning && cancel != nil {
+		cancel(tasks.ErrLeaseLost)
+	}
+	return state == leaseWaiting || state == leaseRunning
+}
+
+// longestDelay bounds a visibility change by SQS's 12 hours from the receive. It is less by expiryMargin and up to a
+// second more: SQS's clock began before ours, and it refuses what goes beyond.
+func (l *lease) longestDelay(now time.Time) time.Duration {
+	return max(l.received.Add(maxVisibility).Sub(now)-expiryMargin, 0).Truncate(time.Second)
 }
 
 // beginBeat reports whether the lease is due for a heartbeat and for how long it can be extended. After true, endBeat
@@ -128,8 +148,7 @@ func (l *lease) beginBeat(now time.Time) (extend time.Duration, due bool) {
 	if l.state == leaseSettled || l.beat != nil || l.expires.Sub(now) > visibility*2/3 {
 		return 0, false
 	}
-	// SQS counts the 12 hours from the receive, and refuses more.
-	extend = min(visibility, l.received.Add(maxVisibility).Sub(now)-expiryMargin).Truncate(time.Second)
+	extend = min(visibility, l.longestDelay(now))
 	if extend <= 0 || !now.Add(extend).After(l.expires) {
 		return 0, false
 	}

@@ -85,9 +85,12 @@ func (c *Client) apply(ctx context.Context, queue string, want map[string]string
 	change := Change{Queue: c.FullName(queue), Action: Unchanged}
 	have, err := c.attributes(ctx, queue)
 	if errors.Is(err, ErrQueueMissing) {
-		change.Action = Created
-		if have, err = c.create(ctx, queue, want); err != nil {
+		var created bool
+		if have, created, err = c.create(ctx, queue, want); err != nil {
 			return change, "", err
+		}
+		if created {
+			change.Action = Created
 		}
 	}
 	if err != nil {
@@ -116,17 +119,31 @@ func (c *Client) apply(ctx context.Context, queue string, want map[string]string
 	return change, have[attrARN], nil
 }
 
-func (c *Client) create(ctx context.Context, queue string, want map[string]string) (map[string]string, error) {
+// create makes a queue, unless somebody else has made it meanwhile, with other settings: then it is updated like any other.
+func (c *Client) create(ctx context.Context, queue string, want map[string]string) (have map[string]string, created bool, err error) {
 	out, err := c.api.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(c.FullName(queue)), Attributes: want})
-	// Somebody else may have created it meanwhile, with other settings: then it is updated like any other.
-	if exists := (*types.QueueNameExists)(nil); err != nil && !errors.As(err, &exists) {
-		return nil, wrap("create", c.FullName(queue), err)
+	exists := (*types.QueueNameExists)(nil)
+	switch {
+	case errors.As(err, &exists):
+	case err != nil:
+		return nil, false, wrap("create", c.FullName(queue), err)
+	case aws.ToString(out.QueueUrl) == "":
+		return nil, false, wrap("create", c.FullName(queue), ErrNotSQS)
+	default:
+		created = true
+		c.remember(queue, *out.QueueUrl)
 	}
-	if err == nil {
-		c.remember(queue, aws.ToString(out.QueueUrl))
+	// A queue can be used a second after it was created (API reference, CreateQueue).
+	for attempt := 1; ; attempt++ {
+		have, err = c.attributes(ctx, queue)
+		if !errors.Is(err, ErrQueueMissing) || attempt == createAttempts || !pause(ctx, attempt) {
+			return have, created, err
+		}
 	}
-	return c.attributes(ctx, queue)
 }
+
+// createAttempts is how often a queue that was just created is looked for: over some three seconds.
+const createAttempts = 6
 
 func (c *Client) attributes(ctx context.Context, queue string) (map[string]string, error) {
 	url, err := c.URL(ctx, queue)
@@ -142,6 +159,9 @@ func (c *Client) attributes(ctx context.Context, queue string) (map[string]strin
 			c.forget(queue)
 		}
 		return nil, err
+	}
+	if out.Attributes[attrARN] == "" {
+		return nil, wrap("read the settings", c.FullName(queue), ErrNotSQS)
 	}
 	return out.Attributes, nil
 }

@@ -51,11 +51,16 @@ func newSender(c *Client, queue string) *sender {
 }
 
 func (s *sender) send(ctx context.Context, out outgoing) error {
-	return s.explain(s.batcher.Do(ctx, out))
+	if errs := s.sendAll(ctx, []outgoing{out}); errs != nil {
+		return errs[0]
+	}
+	return nil
 }
 
+// sendAll sends messages, and those again that SQS failed on its own account inside a batch that it accepted. Each caller
+// repeats its own: the others of the batch have their answers, and need not wait.
 func (s *sender) sendAll(ctx context.Context, outs []outgoing) []error {
-	errs := s.batcher.DoAll(ctx, outs)
+	errs := retryEntries(ctx, outs, s.batcher.DoAll)
 	for i, err := range errs {
 		errs[i] = s.explain(err)
 	}
@@ -72,22 +77,24 @@ func (s *sender) explain(err error) error {
 	return wrap("send", s.client.FullName(s.queue), err)
 }
 
-// handle sends one batch. What SQS failed on its own account inside the batch is tried again.
+// handle sends one batch.
 func (s *sender) handle(ctx context.Context, items []outgoing) []error {
 	url, err := s.client.URL(ctx, s.queue)
 	if err != nil {
 		return repeat(err, len(items))
 	}
-	return retryEntries(ctx, items, func(ctx context.Context, items []outgoing) []error {
-		out, err := s.client.api.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(url), Entries: sendEntries(items)})
-		if err != nil {
-			if missing := (*types.QueueDoesNotExist)(nil); errors.As(err, &missing) {
-				s.client.forget(s.queue)
-			}
-			return repeat(wrap("send", s.client.FullName(s.queue), err), len(items))
+	out, err := s.client.api.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(url), Entries: sendEntries(items)})
+	if err != nil {
+		if missing := (*types.QueueDoesNotExist)(nil); errors.As(err, &missing) {
+			s.client.forget(s.queue)
 		}
-		return entryErrors(len(items), out.Failed)
-	})
+		return repeat(wrap("send", s.client.FullName(s.queue), err), len(items))
+	}
+	succeeded := make([]*string, len(out.Successful))
+	for i, e := range out.Successful {
+		succeeded[i] = e.Id
+	}
+	return entryErrors(len(items), succeeded, out.Failed)
 }
 
 func sendEntries(items []outgoing) []types.SendMessageBatchRequestEntry {
@@ -109,7 +116,13 @@ func retryEntries[T any](ctx context.Context, items []T, do func(context.Context
 	errs := do(ctx, items)
 	for attempt := 1; attempt < entryAttempts; attempt++ {
 		again := retryable(errs)
-		if len(again) == 0 || !pause(ctx, attempt) {
+		if len(again) == 0 {
+			return errs
+		}
+		if !pause(ctx, attempt) {
+			for _, i := range again {
+				errs[i] = context.Cause(ctx)
+			}
 			return errs
 		}
 		rest := make([]T, len(again))
@@ -155,16 +168,25 @@ func backoff(attempt int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
-// entryErrors puts each failed entry's error in its place; nil means that none failed.
-func entryErrors(n int, failed []types.BatchResultErrorEntry) []error {
-	if len(failed) == 0 {
+// entryErrors puts each failed entry's error in its place; nil means that all succeeded. An entry that the answer does
+// not name has failed: some proxies answer anything with an empty success.
+func entryErrors(n int, succeeded []*string, failed []types.BatchResultErrorEntry) []error {
+	errs := repeat(ErrNotSQS, n)
+	left := n
+	set := func(id *string, result error) {
+		if i, err := strconv.Atoi(aws.ToString(id)); err == nil && i >= 0 && i < n {
+			errs[i] = result
+			left--
+		}
+	}
+	for _, id := range succeeded {
+		set(id, nil)
+	}
+	if left == 0 && len(failed) == 0 {
 		return nil
 	}
-	errs := make([]error, n)
 	for _, f := range failed {
-		if i, err := strconv.Atoi(aws.ToString(f.Id)); err == nil && i >= 0 && i < n {
-			errs[i] = newEntryError(f)
-		}
+		set(f.Id, newEntryError(f))
 	}
 	return errs
 }

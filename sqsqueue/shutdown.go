@@ -26,9 +26,12 @@ func (w *Worker) shutdown(end context.CancelFunc) error {
 	if !w.slots.wait(interruptAt) || !w.polls.wait(interruptAt) {
 		w.interruptRuns(interruptAt.Add(margin / 2))
 	}
-	flushed := w.acks.wait(deadline.Add(-margin / 4))
+	flushBy := deadline.Add(-margin / 4)
+	w.polls.wait(flushBy) // what they bring is still given back
+	flushed := w.acks.wait(flushBy)
 	err := w.closeBatchers(deadline)
 	end()
+	w.polls.wait(deadline)
 	if err != nil || !flushed {
 		return errors.Join(errors.New("worker stopped before all acknowledgements were answered; those jobs run again"), err)
 	}

@@ -32,7 +32,8 @@ type WorkerConfig struct {
 	// Concurrency is how many jobs run at once; the default is [DefaultConcurrency].
 	Concurrency int
 	// ShutdownTimeout is how long Run may take to return once its context has ended; the default is
-	// [DefaultShutdownTimeout], the least 1 s. Jobs that run by then are interrupted a little before, and given back.
+	// [DefaultShutdownTimeout], the least 1 s. Jobs that run by then are interrupted a little before, and given back. It
+	// also bounds how long a receive waits, 20 s at the most, and so the number of requests of an idle worker.
 	ShutdownTimeout time.Duration
 	// Grace is how long a task may ignore its cancelled context; see [tasks.ExecutorConfig].
 	Grace time.Duration
@@ -168,16 +169,11 @@ func (w *Worker) addSources(specs []tasks.QueueSpec, wanted []QueueWeight) error
 // after a clean shutdown. A queue that is missing when it starts is an error; later trouble with SQS is logged and
 // retried. Call Run once.
 func (w *Worker) Run(ctx context.Context) error {
-	for _, s := range w.sources {
-		url, err := w.client.URL(ctx, s.name)
-		if err != nil {
-			return err
+	if err := w.findQueues(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // it was told to stop before it began
 		}
-		s.url = url
-		// Dead letters must have somewhere to go before the first job runs.
-		if _, err := w.client.URL(ctx, DeadLetterQueue(s.name)); err != nil {
-			return err
-		}
+		return err
 	}
 	w.runs, w.interrupt = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer w.interrupt(nil)
@@ -197,6 +193,21 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
+func (w *Worker) findQueues(ctx context.Context) error {
+	for _, s := range w.sources {
+		url, err := w.client.URL(ctx, s.name)
+		if err != nil {
+			return err
+		}
+		s.url = url
+		// Dead letters must have somewhere to go before the first job runs.
+		if _, err := w.client.URL(ctx, DeadLetterQueue(s.name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // slot runs a message, and then others for as long as there are some.
 func (w *Worker) slot(l *lease) {
 	defer w.slots.done()
@@ -209,13 +220,19 @@ func (w *Worker) slot(l *lease) {
 func (w *Worker) work(l *lease) time.Duration {
 	ctx, cancel := context.WithCancelCause(w.runs)
 	defer cancel(nil)
-	if !l.start(cancel) {
+	if !l.start(time.Now(), cancel) {
+		w.held.remove(l)
 		return 0
 	}
 	out := w.executor.Execute(ctx, l.delivery())
-	if l.decide(leaseRunning) {
+	switch {
+	case l.decide(leaseRunning):
 		w.carryOut(l, out)
-	} else {
+	case out.Verdict == tasks.Done && l.decide(leaseLost):
+		// If nobody has received the message since, this saves a second run.
+		w.carryOut(l, out)
+	default:
+		// With a handle that is no longer the latest, anything else would be done to somebody else's run.
 		w.logger.Warn("a run ended after its message was given up; the job runs again",
 			"job", out.Attempt.ID, "task", out.Attempt.Task, "queue", l.source.name, "verdict", out.Verdict.String())
 	}
@@ -225,12 +242,17 @@ func (w *Worker) work(l *lease) time.Duration {
 // poll receives once.
 func (w *Worker) poll(s *source, ask int, wait bool) {
 	defer w.polls.done()
+	begin := time.Now()
 	out, err := w.client.api.ReceiveMessage(w.calls, w.receive(s, ask, wait))
+	now := time.Now()
+	if err == nil && wait && len(out.Messages) == 0 && now.Sub(begin) < shortestPoll {
+		// Whatever answers does not wait. Without a pause this would be a loop of requests as fast as they go.
+		err = errNoLongPoll
+	}
 	if err != nil {
 		w.pollFailed(s, ask, err)
 		return
 	}
-	now := time.Now()
 	got := make([]*lease, len(out.Messages))
 	for i, m := range out.Messages {
 		got[i] = newLease(s, m, now)
@@ -248,23 +270,34 @@ func (w *Worker) receive(s *source, ask int, wait bool) *sqs.ReceiveMessageInput
 		MessageAttributeNames:       []string{"All"}, // to be kept on a dead letter
 	}
 	if wait {
-		// A receive under way at shutdown is left to end by itself, so it must not take longer than the shutdown may.
-		in.WaitTimeSeconds = int32(min(longPoll, w.config.ShutdownTimeout-shutdownMargin(w.config.ShutdownTimeout)) / time.Second)
+		// A receive under way at shutdown is left to end by itself, so it must not take longer than the shutdown may. Zero
+		// would be no wait at all, and an idle worker a loop of requests.
+		in.WaitTimeSeconds = max(int32(min(longPoll, w.config.ShutdownTimeout-shutdownMargin(w.config.ShutdownTimeout))/time.Second), 1)
 	}
 	return in
 }
 
+// shortestPoll is how long a receive that may wait takes at least when it brings nothing.
+const shortestPoll = 500 * time.Millisecond
+
+var errNoLongPoll = errors.New("the answer came empty and at once, although the request allows it to wait")
+
 func (w *Worker) pollFailed(s *source, ask int, err error) {
 	w.dispatch.polled(s, ask, nil, true)
-	w.dispatch.mu.Lock()
-	failures := s.failures
-	w.dispatch.mu.Unlock()
-	wait := backoff(failures)
-	log := w.logger.Warn
-	if failures > 1 {
-		log = w.logger.Error
+	failures, stopping := w.dispatch.failures(s)
+	if stopping {
+		return
 	}
-	log("receive failed; it will be tried again", "queue", s.name, "error", wrap("receive", w.client.FullName(s.name), err), "failures", failures, "retry_in", wait)
+	wait := backoff(failures)
+	level := slog.LevelWarn
+	switch {
+	case failures > 1:
+		level = slog.LevelError
+	case errors.Is(err, errNoLongPoll):
+		level = slog.LevelDebug // once is nothing: so ends a wait at an endpoint that stops
+	}
+	w.logger.Log(w.calls, level, "receive failed; it will be tried again", "queue", s.name,
+		"error", wrap("receive", w.client.FullName(s.name), err), "failures", failures, "retry_in", wait)
 	time.AfterFunc(wait, func() { w.dispatch.resume(s) })
 }
 
