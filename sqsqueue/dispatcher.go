@@ -1,6 +1,7 @@
 package sqsqueue
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,7 +14,7 @@ type dispatcher struct {
 
 	mu       sync.Mutex
 	sources  []*source
-	free     int // idle slots
+	free     int // idle slots that are kept for nobody
 	slots    int
 	stopping bool
 }
@@ -23,13 +24,14 @@ func (d *dispatcher) step() {
 	if d.stopping {
 		return
 	}
-	for d.free > 0 {
-		s := turn(d.sources, func(s *source) bool { return len(s.ready) > 0 })
-		if s == nil {
+	for {
+		l, used := d.take()
+		if !used {
 			break
 		}
-		d.free--
-		d.run(s.pop())
+		if l != nil {
+			d.run(l)
+		}
 	}
 	for _, s := range d.sources {
 		for !s.paused {
@@ -44,12 +46,61 @@ func (d *dispatcher) step() {
 	}
 }
 
+// keepFor is how long a slot is kept for a source's receive, which normally is answered much sooner.
+const keepFor = time.Second
+
+// take uses a free slot for the source whose turn it is, and reports whether there was a use for one. The message is nil
+// where the slot is kept: the source has nothing at hand, but is believed to have more, and its receive is under way or
+// about to be. Without that, where long tasks leave nothing to prefetch, the source whose message happens to be at hand
+// would have every turn, whatever its weight. The caller holds mu.
+func (d *dispatcher) take() (l *lease, used bool) {
+	atHand := func(s *source) bool { return len(s.ready) > 0 }
+	if d.free == 0 || !slices.ContainsFunc(d.sources, atHand) {
+		return nil, false
+	}
+	s := turn(d.sources, func(s *source) bool { return atHand(s) || s.more })
+	d.free--
+	if atHand(s) {
+		return s.pop(), true
+	}
+	s.kept++
+	if s.kept == 1 {
+		s.keeping = time.AfterFunc(keepFor, func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			s.more = false
+			d.unkeep(s)
+			d.step()
+		})
+	}
+	return nil, true
+}
+
+// unkeep uses the slots kept for a source for what it has at hand, and frees the others once it is believed to have no
+// more. Their turns were counted when they were kept. The caller holds mu.
+func (d *dispatcher) unkeep(s *source) {
+	if s.kept == 0 {
+		return
+	}
+	for s.kept > 0 && len(s.ready) > 0 {
+		s.kept--
+		d.run(s.pop())
+	}
+	if !s.more {
+		d.free += s.kept
+		s.kept = 0
+	}
+	if s.kept == 0 {
+		s.keeping.Stop()
+	}
+}
+
 // want says how many messages the next poll of a source should ask for, and whether it may wait for them; 0 is no poll.
 //
 // A queue always has one poll waiting for it while the worker has use for a message. Further polls, which do not wait,
 // are for queues that give full batches, and only when they can bring a full batch: the price is by request.
 func (d *dispatcher) want(s *source) (ask int, wait bool) {
-	room := d.share(s) + d.ahead(s) - len(s.ready) - s.asked
+	room := d.share(s) + s.kept + d.ahead(s) - len(s.ready) - s.asked
 	if room <= 0 {
 		return 0, false
 	}
@@ -58,7 +109,7 @@ func (d *dispatcher) want(s *source) (ask int, wait bool) {
 		if room < maxBatch && len(s.ready) > 0 {
 			return 0, false
 		}
-		return min(room, maxBatch), true
+		return min(room, maxBatch), s.kept == 0
 	}
 	if s.polls >= s.maxPolls || room < maxBatch {
 		return 0, false
@@ -122,6 +173,7 @@ func (d *dispatcher) polled(s *source, ask int, got []*lease, failed bool) (refu
 	defer d.mu.Unlock()
 	s.polls--
 	s.asked -= ask
+	s.more = !failed && len(got) == ask
 	switch {
 	case failed:
 		s.failures++
@@ -138,6 +190,7 @@ func (d *dispatcher) polled(s *source, ask int, got []*lease, failed bool) (refu
 		return got
 	}
 	s.ready = append(s.ready, got...)
+	d.unkeep(s)
 	d.step()
 	return nil
 }
@@ -153,13 +206,7 @@ func (d *dispatcher) next(ended *source, elapsed time.Duration) *lease {
 	if d.stopping {
 		return nil
 	}
-	s := turn(d.sources, func(s *source) bool { return len(s.ready) > 0 })
-	if s == nil {
-		d.step()
-		return nil
-	}
-	d.free--
-	l := s.pop()
+	l, _ := d.take()
 	d.step()
 	return l
 }

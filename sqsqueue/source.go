@@ -16,7 +16,7 @@ const (
 	maxPolls = 32
 )
 
-// A source is one queue that a worker fetches from. Its fields below mu's line are guarded by dispatcher.mu.
+// A source is one queue that a worker fetches from. Its fields from ready on are guarded by dispatcher.mu.
 type source struct {
 	name       string // without the prefix
 	url        string
@@ -34,6 +34,9 @@ type source struct {
 	average  time.Duration // of a task's run, moving; 0 until the first has ended
 	failures int           // receives failed in a row
 	paused   bool          // waits after a failed receive
+	more     bool          // its last receive came back full
+	kept     int           // slots kept for what its receives under way bring
+	keeping  *time.Timer   // ends that
 }
 
 // averageWeight is the share of a new run in the moving average: about the last twenty count.
