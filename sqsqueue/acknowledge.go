@@ -74,9 +74,10 @@ func (w *Worker) acknowledge(s *source) {
 }
 
 // ackTimeout bounds one acknowledgement request. On a connection that died without a word it would otherwise last, with
-// the SDK's retries, for minutes, and a heartbeat among it would cost the lease.
+// the SDK's retries, for minutes, and a heartbeat among it would cost the lease. An eighth of the visibility timeout, as
+// often as the heartbeat looks, leaves time for several tries.
 func ackTimeout(ctx context.Context, s *source) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, min(s.visibility/3, requestTimeout))
+	return context.WithTimeout(ctx, min(max(s.visibility/8, time.Second), requestTimeout))
 }
 
 // carryOut does with a message what was decided. It returns at once; the caller has claimed the lease with decide.
@@ -91,10 +92,13 @@ func (w *Worker) carryOut(l *lease, out tasks.Outcome) {
 	case tasks.GiveBack:
 		go w.release(l, 0, 1)
 	case tasks.Dead:
-		go w.sendOn(l, DeadLetterQueue(l.source.name), deadLetter(l.message, out))
+		letter := deadLetter(l.message, out)
+		go w.sendOn(l, DeadLetterQueue(l.source.name), func() outgoing { return letter })
 	case tasks.Postpone:
-		go w.sendOn(l, l.source.name, outgoing{
-			body: aws.ToString(l.message.Body), attributes: l.message.MessageAttributes, delay: min(out.Delay, maxDelay),
+		due := time.Now().Add(out.Delay)
+		go w.sendOn(l, l.source.name, func() outgoing {
+			delay := min(max(time.Until(due), 0), maxDelay)
+			return outgoing{body: aws.ToString(l.message.Body), attributes: l.message.MessageAttributes, delay: delay}
 		})
 	}
 }
@@ -142,10 +146,10 @@ func (w *Worker) release(l *lease, delay time.Duration, attempt int) {
 }
 
 // sendOn puts a message into another queue, or anew into its own, and only then deletes it: what happens between the two
-// makes a duplicate, never a loss. It tries for as long as the message is held.
-func (w *Worker) sendOn(l *lease, queue string, out outgoing) {
+// makes a duplicate, never a loss. It tries for as long as the message is held, and asks for the message anew each time.
+func (w *Worker) sendOn(l *lease, queue string, out func() outgoing) {
 	for attempt := 1; ; attempt++ {
-		err := w.sendOnce(l, queue, out)
+		err := w.sendOnce(l, queue, out())
 		if err == nil {
 			w.delete(l, 1)
 			return

@@ -35,13 +35,17 @@ type Error struct {
 	Err   error
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("%s on queue %q: %s", e.Op, e.Queue, oneLine(e.Err)) }
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s on queue %q: %s", e.Op, e.Queue, oneLine(e.Err))
+}
 
 // maxErrorLine bounds what others wrote into an error, in bytes.
 const maxErrorLine = 500
 
 // oneLine is an error's text without line breaks, shortened where it is long: an answer can contain anything.
-func oneLine(err error) string { return sqsText(strings.Join(strings.Fields(err.Error()), " "), maxErrorLine) }
+func oneLine(err error) string {
+	return sqsText(strings.Join(strings.Fields(err.Error()), " "), maxErrorLine)
+}
 
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -332,7 +332,8 @@ func taking(name string, d time.Duration, c *tally, opts ...tasks.Option) *tasks
 	}, opts...)
 }
 
-func isQueueError(err error, op, queue string) bool {
+// isQueueError reports whether an error says what was tried on the default queue.
+func isQueueError(err error, op string) bool {
 	own, ok := errors.AsType[*sqsqueue.Error](err)
-	return ok && own.Op == op && own.Queue == queue
+	return ok && own.Op == op && own.Queue == tasks.DefaultQueue
 }

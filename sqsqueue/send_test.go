@@ -155,7 +155,7 @@ func TestSendEntryFailures(t *testing.T) {
 				if !ok || len(bulk.Items) != 1 || !bulk.Failed(3) {
 					e.Fatalf("%v, want job 3 alone to fail", err)
 				}
-				if text := err.Error(); !strings.Contains(text, *test.fault.Code) || !isQueueError(err, "send", "default") {
+				if text := err.Error(); !strings.Contains(text, *test.fault.Code) || !isQueueError(err, "send") {
 					e.Errorf("error %q names neither code nor queue", text)
 				}
 				if test.fault.SenderFault && time.Since(start) > 0 {
@@ -212,7 +212,7 @@ func TestSendRequestFailures(t *testing.T) {
 				e.Fatalf("%v, want all 5 to fail", err)
 			}
 			for _, item := range bulk.Items {
-				if !isQueueError(item.Err, "send", "default") {
+				if !isQueueError(item.Err, "send") {
 					e.Errorf("%v", item.Err)
 				}
 			}
@@ -254,7 +254,7 @@ func TestSendRequestFailures(t *testing.T) {
 				}
 			})
 			wg.Wait()
-			if !errors.Is(left, gone) || !isQueueError(left, "send", "default") {
+			if !errors.Is(left, gone) || !isQueueError(left, "send") {
 				e.Errorf("%v, want the context's cause", left)
 			}
 			e.wantDepth("default", 3, 0)
@@ -311,7 +311,7 @@ func TestCloseFlushesAndRefuses(t *testing.T) {
 				e.Error(err)
 			}
 		}
-		if _, err := number.Delay(e.Context(), e.client, 0); !errors.Is(err, sqsqueue.ErrClosed) || !isQueueError(err, "send", "default") {
+		if _, err := number.Delay(e.Context(), e.client, 0); !errors.Is(err, sqsqueue.ErrClosed) || !isQueueError(err, "send") {
 			e.Errorf("%v, want ErrClosed", err)
 		}
 		if _, err := number.DelayMany(e.Context(), e.client, []int{1, 2}); !errors.Is(err, sqsqueue.ErrClosed) {
@@ -335,7 +335,7 @@ func TestCloseGivesUpWithItsContext(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(e.Context(), time.Minute)
 		defer cancel()
-		if err := e.client.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || !isQueueError(err, "close", "default") {
+		if err := e.client.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || !isQueueError(err, "close") {
 			e.Errorf("%v, want the deadline", err)
 		}
 		if err := <-sent; !errors.Is(err, sqsqueue.ErrClosed) {
