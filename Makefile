@@ -2,9 +2,11 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build unit test lint fmt fuzz vuln localstack-up localstack-down clean
+.PHONY: help build unit test lint fmt fuzz vuln bench bench-docs bench-micro localstack-up localstack-down clean
 
 FUZZTIME ?= 2m
+BENCH_ARGS ?=
+BENCH_BUILD ?=
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +31,17 @@ fuzz: ## every fuzz target for FUZZTIME (2m)
 
 vuln: ## known vulnerabilities; needs the network, so make test leaves it out
 	"$$(scripts/tool govulncheck)" ./...
+
+bench: ## this toolkit beside others, 12 minutes; BENCH_ARGS=--quick for one, BENCH_BUILD=-race for the race detector
+	go -C bench build $(BENCH_BUILD) -o ../bin/bench .
+	bin/bench $(BENCH_ARGS)
+
+bench-docs: ## the same, and its tables into docs/performance.md
+	go -C bench build $(BENCH_BUILD) -o ../bin/bench .
+	bin/bench --docs docs/performance.md $(BENCH_ARGS)
+
+bench-micro: ## executor, envelope and batcher, ten times each, for benchstat
+	go test -run '^$$' -bench . -benchmem -count=10 ./tasks ./internal/batch
 
 localstack-up: ## start LocalStack on port 4566; prints the environment to set
 	localstack/up

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+)
+
+// What every candidate is given alike.
+const (
+	queueName = "bench"
+	maxBatch  = 10
+	longPoll  = 20 * time.Second
+)
+
+// params are a task's parameters: about 200 bytes as JSON.
+type params struct {
+	CalledAt int64  `json:"called_at"` // when the caller asked for it, in nanoseconds since 1970
+	Payload  string `json:"payload"`
+}
+
+var payload = strings.Repeat("abcdefghij", 15)
+
+func newParams() params { return params{CalledAt: time.Now().UnixNano(), Payload: payload} }
+
+// handler is what a task does: nothing but count, note its latency, or wait a while.
+type handler func(context.Context, params) error
+
+// A candidate is one way to run background tasks on SQS.
+type candidate struct {
+	name  string
+	about string
+	// producer prepares to enqueue. The enqueue function returns once SQS has accepted the task; it is called by many
+	// goroutines.
+	producer func(t target) (enqueue func(context.Context, params) error, err error)
+	// work handles tasks, the given number at once, until ctx ends. It decodes the parameters, and acknowledges after the
+	// handler has returned.
+	work func(ctx context.Context, t target, concurrency int, handle handler) error
+}
+
+// candidates are those measured unless others are named, in the order of the table's columns, and then the optional one.
+func candidates() []candidate {
+	return []candidate{coreCandidate(), naiveCandidate(), tunedCandidate(), gocloudCandidate(), gocloudFewCandidate()}
+}
+
+func findCandidate(name string) (candidate, bool) {
+	for _, c := range candidates() {
+		if c.name == name {
+			return c, true
+		}
+	}
+	return candidate{}, false
+}
+
+// target is where a candidate's queue is.
+type target struct {
+	endpoint string // URL of the SQS endpoint
+	queueURL string
+}
+
+func (t target) config() aws.Config {
+	return aws.Config{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(t.endpoint),
+		Credentials:  credentials.NewStaticCredentialsProvider("bench", "bench", ""),
+	}
+}
+
+// client is the SDK's client for the candidates that are not core. Its connection pool is as large as core's, since the
+// SDK's own of ten connections a host would make 256 callers open new ones all the time.
+func (t target) client() *sqs.Client {
+	return sqs.NewFromConfig(t.config(), func(o *sqs.Options) {
+		o.HTTPClient = awshttp.NewBuildableClient().
+			WithTimeout(longPoll + 10*time.Second).
+			WithDialerOptions(func(d *net.Dialer) { d.Timeout = 5 * time.Second }).
+			WithTransportOptions(func(t *http.Transport) {
+				t.MaxIdleConns = 512
+				t.MaxIdleConnsPerHost = 512
+			})
+	})
+}
+
+func encode(p params) (string, error) {
+	body, err := json.Marshal(p)
+	return string(body), err
+}
+
+func decode(body string) (params, error) {
+	var p params
+	err := json.Unmarshal([]byte(body), &p)
+	return p, err
+}
