@@ -10,8 +10,11 @@ import (
 // An Attempt is one run of a job, as the task sees it.
 type Attempt struct {
 	Job
-	// Number is 1 for the first delivery. It counts deliveries: a crash or a give-back counts as well.
+	// Number is 1 for the first attempt. Without a results store it counts deliveries, and so a crash or a give-back
+	// counts as well; with one it counts the runs that were started and not given back.
 	Number int
+	// Deliveries is how often SQS has handed the message out.
+	Deliveries int
 	// MaxRetries is the task's.
 	MaxRetries int
 	// EnqueuedAt is when the producer made the job.
@@ -29,8 +32,9 @@ type runKey struct{}
 // one allocation, because every job pays for it.
 type run struct {
 	context.Context
-	attempt Attempt
-	logger  *slog.Logger
+	attempt  Attempt
+	logger   *slog.Logger
+	recorder Recorder // nil: no records are kept
 
 	call     call
 	state    atomic.Int32 // whoever moves it from running decides whether the function counts as abandoned

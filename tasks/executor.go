@@ -25,6 +25,8 @@ type ExecutorConfig struct {
 	// Grace is how long a function may ignore its cancelled context before its slot is freed; the default is
 	// [DefaultGrace].
 	Grace time.Duration
+	// Recorder is told of every attempt; nil keeps no records.
+	Recorder Recorder
 }
 
 // An Executor decides the fate of deliveries: it is the one place where a message becomes done, retried or dead. It is
@@ -33,6 +35,7 @@ type Executor struct {
 	registry  *Registry
 	logger    *slog.Logger
 	grace     time.Duration
+	recorder  Recorder
 	abandoned atomic.Int64
 }
 
@@ -41,7 +44,7 @@ func NewExecutor(r *Registry, cfg ExecutorConfig) (*Executor, error) {
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	e := &Executor{registry: r, logger: cfg.Logger, grace: cfg.Grace}
+	e := &Executor{registry: r, logger: cfg.Logger, grace: cfg.Grace, recorder: cfg.Recorder}
 	if e.logger == nil {
 		e.logger = slog.Default()
 	}
@@ -72,10 +75,10 @@ type Delivery struct {
 // The cause of ctx's end tells a shutdown ([ErrShutdown]) and a lost lease ([ErrLeaseLost]) apart for the task; either
 // way the attempt is given back, unless it succeeded or failed permanently all the same.
 func (e *Executor) Execute(ctx context.Context, d Delivery) Outcome {
-	attempt := Attempt{Job: Job{Queue: d.Queue}, Number: max(d.Attempt, 1)}
+	attempt := Attempt{Job: Job{Queue: d.Queue}, Number: max(d.Attempt, 1), Deliveries: max(d.Attempt, 1)}
 	env, err := DecodeEnvelope([]byte(d.Body))
 	if err != nil {
-		return e.refuse(attempt, ReasonMalformed, err)
+		return e.refusal(ctx, attempt, ReasonMalformed, err)
 	}
 	attempt.ID, attempt.Task = env.ID, env.Task
 	attempt.EnqueuedAt, attempt.Trace = env.EnqueuedAt, env.Trace
@@ -86,29 +89,21 @@ func (e *Executor) Execute(ctx context.Context, d Delivery) Outcome {
 	}
 	def, ok := e.registry.tasks[env.Task]
 	if !ok {
-		return e.unknown(attempt)
+		return e.unknown(ctx, attempt)
 	}
 	attempt.MaxRetries = def.info.MaxRetries
 	call, err := def.bind(env.Params)
 	if err != nil {
-		return e.refuse(attempt, ReasonMalformed, err)
+		return e.refusal(ctx, attempt, ReasonMalformed, err)
 	}
 	return e.run(ctx, def, attempt, call, d.Deadline)
 }
 
-// refuse dead-letters what could not be run.
-func (e *Executor) refuse(a Attempt, reason Reason, err error) Outcome {
-	e.log(a).Error("job is dead", "reason", reason, "error", err)
-	return Outcome{Verdict: Dead, Reason: reason, Err: err, Attempt: a}
-}
-
-func (e *Executor) log(a Attempt) *slog.Logger { return (&run{attempt: a, logger: e.logger}).log() }
-
 // unknown puts a job back a few times, since during a deploy the worker that knows its task may not have started.
-func (e *Executor) unknown(a Attempt) Outcome {
+func (e *Executor) unknown(ctx context.Context, a Attempt) Outcome {
 	_, err := e.registry.Task(a.Task)
 	if a.Number > ReceiveAllowance {
-		return e.refuse(a, ReasonUnknownTask, err)
+		return e.refusal(ctx, a, ReasonUnknownTask, err)
 	}
 	delay := unknownTaskDelay << (a.Number - 1)
 	e.log(a).Warn("task is unknown here; the job is put back", "retry_in", delay)
@@ -116,7 +111,15 @@ func (e *Executor) unknown(a Attempt) Outcome {
 }
 
 func (e *Executor) run(ctx context.Context, def *definition, a Attempt, call call, deadline time.Time) Outcome {
-	r := &run{Context: ctx, attempt: a, logger: e.logger, call: call, returned: make(chan struct{})}
+	if e.recorder != nil {
+		cancellable, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		if refused := e.begin(ctx, &a, cancel); refused != nil {
+			return *refused
+		}
+		ctx = cancellable
+	}
+	r := &run{Context: ctx, attempt: a, logger: e.logger, recorder: e.recorder, call: call, returned: make(chan struct{})}
 	ctx, cancel := limit(r, def, deadline)
 	defer cancel()
 
@@ -138,6 +141,7 @@ func (e *Executor) run(ctx context.Context, def *definition, a Attempt, call cal
 	} else {
 		e.decide(ctx, def, r.value, r.err, &out)
 	}
+	e.end(ctx, out)
 	e.report(ctx, r, &out)
 	return out
 }
@@ -229,6 +233,9 @@ func (e *Executor) decide(ctx context.Context, def *definition, value any, err e
 	case IsPermanent(err):
 		out.Verdict, out.Reason = Dead, ReasonPermanent
 		return
+	case errors.Is(cause, ErrCancelled):
+		out.Verdict, out.Cancelled = Done, true
+		return
 	case panicked:
 		out.Reason = ReasonPanic
 	case errors.As(cause, &timeout):
@@ -254,7 +261,7 @@ func (e *Executor) decide(ctx context.Context, def *definition, value any, err e
 
 // report logs how an attempt ended.
 func (e *Executor) report(ctx context.Context, r *run, out *Outcome) {
-	if out.Verdict == Done {
+	if out.Verdict == Done && !out.Cancelled {
 		if e.logger.Enabled(ctx, slog.LevelInfo) {
 			r.log().Info("job succeeded", "elapsed", out.Elapsed)
 		}
@@ -271,6 +278,8 @@ func (e *Executor) report(ctx context.Context, r *run, out *Outcome) {
 		log.Error("job is dead", "reason", out.Reason)
 	case GiveBack:
 		log.Info("job interrupted; it is given back")
-	case Done, Postpone:
+	case Done:
+		log.Info("job was cancelled while it ran")
+	case Postpone:
 	}
 }

@@ -50,6 +50,10 @@ type Outcome struct {
 	Attempt Attempt
 	// Result is what the function returned, for Done.
 	Result any
+	// Cancelled means that the job was cancelled while it ran: done, without a result.
+	Cancelled bool
+	// Skipped means that the function was not called: the record says that the job is finished.
+	Skipped bool
 	// Elapsed is how long the function ran.
 	Elapsed time.Duration
 	// Abandoned means that the function still runs: it ignored its cancelled context for the grace period.

@@ -1,0 +1,336 @@
+package results
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coretasks/core/tasks"
+)
+
+const (
+	// progressEvery is how often the progress of a running job is written, where it has changed.
+	progressEvery = 500 * time.Millisecond
+	// cancelEvery is how often the store is asked which of the running jobs were cancelled.
+	cancelEvery = 2 * time.Second
+	// maxPending is how many final states are kept while the store is down. Older ones are given up first.
+	maxPending = 10_000
+	// callTimeout bounds each call of the background loop.
+	callTimeout = 5 * time.Second
+)
+
+// Config sets up a [Recorder]; the zero value is ready to use.
+type Config struct {
+	// FinalOnly writes only how jobs ended: one write a job instead of three. Jobs then have no record until they end,
+	// and so can't be cancelled or watched; a duplicate of a finished job is still recognized, by a read.
+	FinalOnly bool
+	// Logger gets trouble with the store. The default is slog.Default().
+	Logger *slog.Logger
+}
+
+// A Recorder tells a store what an executor does: it is the tasks.Recorder of a worker. A store that is down stops no
+// work: jobs run, without the protection that records give; it is said once; and how jobs ended is written when the store
+// is back. Close it after the worker has stopped.
+type Recorder struct {
+	store  Store
+	config Config
+	logger *slog.Logger
+
+	mu      sync.Mutex
+	running map[running]*progress
+	pending []End
+	down    bool // the store failed last time
+
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// running names one attempt.
+type running struct {
+	id      string
+	attempt int
+}
+
+type progress struct {
+	cancel   context.CancelCauseFunc
+	fraction float64
+	text     string
+	at       time.Time
+	dirty    bool
+}
+
+// NewRecorder starts a recorder.
+func NewRecorder(store Store, cfg Config) *Recorder {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r := &Recorder{store: store, config: cfg, logger: cfg.Logger, running: map[running]*progress{}, stop: stop, done: make(chan struct{})}
+	go r.loop(ctx)
+	return r
+}
+
+// Start implements [tasks.Recorder].
+func (r *Recorder) Start(ctx context.Context, a tasks.Attempt, cancel context.CancelCauseFunc) (int, error) {
+	var (
+		record Record
+		err    error
+	)
+	if r.config.FinalOnly {
+		record, err = r.lookUp(ctx, a)
+	} else {
+		record, err = r.store.Start(ctx, Start{
+			ID: a.ID, Task: a.Task, Queue: a.Queue, Attempt: a.Deliveries, EnqueuedAt: a.EnqueuedAt, At: now(),
+		})
+	}
+	if finished, ok := errors.AsType[*FinishedError](err); ok {
+		r.told(nil)
+		if finished.Record.State == Dead {
+			return 0, &tasks.DeadError{Record: finished.Record}
+		}
+		return 0, errors.Join(tasks.ErrSkip, finished)
+	}
+	r.told(err)
+	if err != nil {
+		return 0, nil //nolint:nilerr // a store that is down stops no work; told has said so
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running[running{a.ID, a.Deliveries}] = &progress{cancel: cancel}
+	return record.Runs, nil
+}
+
+// lookUp is Start without a write.
+func (r *Recorder) lookUp(ctx context.Context, a tasks.Attempt) (Record, error) {
+	record, err := r.store.Get(ctx, a.ID)
+	if errors.Is(err, ErrNotFound) {
+		return Record{}, nil
+	}
+	if err == nil && record.State.Final() {
+		err = &FinishedError{Record: record}
+	}
+	record.Runs = 0 // not counted without writes
+	return record, err
+}
+
+// Progress implements [tasks.Recorder].
+func (r *Recorder) Progress(a tasks.Attempt, fraction float64, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p, ok := r.running[running{a.ID, a.Deliveries}]
+	if !ok || r.config.FinalOnly {
+		return
+	}
+	p.fraction, p.text, p.at, p.dirty = fraction, text, now(), true
+}
+
+// End implements [tasks.Recorder].
+func (r *Recorder) End(ctx context.Context, o tasks.Outcome) {
+	a := o.Attempt
+	r.mu.Lock()
+	delete(r.running, running{a.ID, a.Deliveries})
+	r.mu.Unlock()
+	end, ok := endOf(o)
+	if !ok || r.config.FinalOnly && !end.State.Final() {
+		return
+	}
+	r.write(ctx, end)
+}
+
+// endOf says what an outcome means for the record.
+func endOf(o tasks.Outcome) (End, bool) {
+	a := o.Attempt
+	end := End{
+		ID: a.ID, Attempt: a.Deliveries, At: now(), Task: a.Task, Queue: a.Queue, EnqueuedAt: a.EnqueuedAt,
+	}
+	if o.Err != nil {
+		end.Error = shorten(o.Err.Error())
+	}
+	switch {
+	case o.Skipped, o.Verdict == tasks.Postpone:
+		return End{}, false
+	case o.Cancelled:
+		end.State = Cancelled
+	case o.Verdict == tasks.Done:
+		end.State = Succeeded
+		raw, err := json.Marshal(o.Result)
+		if err != nil {
+			end.Error = "the result can't be JSON: " + err.Error()
+		} else {
+			end.Result = raw
+		}
+	case o.Verdict == tasks.Dead:
+		end.State, end.Reason = Dead, string(o.Reason)
+	case o.Verdict == tasks.Retry:
+		end.State, end.RetryAt = Retrying, end.At.Add(o.Delay)
+	case o.Verdict == tasks.GiveBack:
+		end.State = Queued
+	}
+	return end, true
+}
+
+// maxErrorText bounds the error of a record, as that of a dead letter.
+const maxErrorText = 8 << 10
+
+func shorten(text string) string {
+	if len(text) <= maxErrorText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxErrorText], "") + "…"
+}
+
+// write records an end, now or, when the store is down, later.
+func (r *Recorder) write(ctx context.Context, end End) {
+	err := r.store.End(ctx, end)
+	if settled(err) {
+		r.told(nil)
+		return
+	}
+	r.told(err)
+	if !end.State.Final() {
+		return // the next attempt will say more
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.pending) == maxPending {
+		r.pending = r.pending[1:]
+	}
+	r.pending = append(r.pending, end)
+}
+
+// settled reports whether the store has answered for good: written, or not wanted any more.
+func settled(err error) bool {
+	return err == nil || errors.Is(err, ErrFinished) || errors.Is(err, ErrStale) || errors.Is(err, ErrNotFound)
+}
+
+// told notes whether the store works, and says so when that has changed.
+func (r *Recorder) told(err error) {
+	r.mu.Lock()
+	was := r.down
+	r.down = err != nil
+	r.mu.Unlock()
+	switch {
+	case err != nil && !was:
+		r.logger.Error("the results store fails; jobs go on without it, and how they end is written when it is back", "error", err)
+	case err == nil && was:
+		r.logger.Info("the results store works again")
+	}
+}
+
+// loop writes progress, passes on cancellations and catches up.
+func (r *Recorder) loop(ctx context.Context) {
+	defer close(r.done)
+	ticker := time.NewTicker(progressEvery)
+	defer ticker.Stop()
+	for last := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case at := <-ticker.C:
+			r.writeProgress(ctx)
+			if at.Sub(last) >= cancelEvery {
+				last = at
+				r.passOnCancellations(ctx)
+				r.catchUp(ctx)
+			}
+		}
+	}
+}
+
+func (r *Recorder) writeProgress(ctx context.Context) {
+	type change struct {
+		running
+		progress
+	}
+	var changes []change
+	r.mu.Lock()
+	for key, p := range r.running {
+		if p.dirty {
+			p.dirty = false
+			changes = append(changes, change{key, *p})
+		}
+	}
+	r.mu.Unlock()
+	for _, c := range changes {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		err := r.store.Progress(ctx, c.id, c.attempt, c.fraction, c.text, c.at)
+		cancel()
+		if !settled(err) {
+			r.told(err)
+			return
+		}
+	}
+}
+
+func (r *Recorder) passOnCancellations(ctx context.Context) {
+	r.mu.Lock()
+	ids := make([]string, 0, len(r.running))
+	for key := range r.running {
+		ids = append(ids, key.id)
+	}
+	r.mu.Unlock()
+	if len(ids) == 0 || r.config.FinalOnly {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	requested, err := r.store.CancelRequested(ctx, ids)
+	r.told(err)
+	if err != nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key, p := range r.running {
+		if requested[key.id] {
+			p.cancel(tasks.ErrCancelled)
+		}
+	}
+}
+
+// catchUp writes the ends that the store could not take, oldest first, until it fails again.
+func (r *Recorder) catchUp(ctx context.Context) {
+	for {
+		r.mu.Lock()
+		if len(r.pending) == 0 {
+			r.mu.Unlock()
+			return
+		}
+		end := r.pending[0]
+		r.mu.Unlock()
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		err := r.store.End(ctx, end)
+		cancel()
+		if !settled(err) {
+			r.told(err)
+			return
+		}
+		r.told(nil)
+		r.mu.Lock()
+		if len(r.pending) > 0 && r.pending[0].ID == end.ID {
+			r.pending = r.pending[1:]
+		}
+		r.mu.Unlock()
+	}
+}
+
+// Close stops the recorder and tries once more to write what is pending. The error says how many ends were lost. It does
+// not close the store.
+func (r *Recorder) Close(ctx context.Context) error {
+	r.stop()
+	<-r.done
+	r.catchUp(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.pending); n > 0 {
+		return &LostError{Jobs: n}
+	}
+	return nil
+}
+
+// now is the time as records keep it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

@@ -1,0 +1,155 @@
+// Package results keeps what becomes of jobs: their state, progress, result or error, for as long as anybody may ask.
+//
+// A [Store] holds one [Record] a job. Its transitions are conditional, so that SQS's late and duplicate deliveries never
+// move a record backwards, and a job that is finished or cancelled is not started again. Package sqlitestore keeps records
+// in one file for the processes of one machine, package dynamostore in DynamoDB.
+package results
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/coretasks/core/tasks"
+)
+
+// State and Record are those of package tasks, which has them so that a task can read its own result.
+type (
+	State  = tasks.State
+	Record = tasks.Record
+)
+
+// The states of a job. The last three are final.
+const (
+	Queued    = tasks.Queued
+	Running   = tasks.Running
+	Retrying  = tasks.Retrying
+	Succeeded = tasks.Succeeded
+	Dead      = tasks.StateDead
+	Cancelled = tasks.Cancelled
+)
+
+// States lists all states, in the order of a job's life.
+func States() []State { return []State{Queued, Running, Retrying, Succeeded, Dead, Cancelled} }
+
+// DefaultRetention is how long a store keeps a record after its last change.
+const DefaultRetention = 7 * 24 * time.Hour
+
+var (
+	// ErrNotFound says that there is no record of that job, or that it has expired.
+	ErrNotFound = errors.New("no such job, or its record has expired")
+	// ErrFinished says that a job has reached a final state, so that what was asked can't be done any more.
+	ErrFinished = errors.New("the job is finished")
+	// ErrStale says that a newer attempt of the job has begun, so that an older one has no say any more.
+	ErrStale = errors.New("a newer attempt of the job has begun")
+	// ErrInvalidCursor says that a listing's cursor is none that the store gave.
+	ErrInvalidCursor = errors.New("invalid cursor: use the one that the last page gave, with the same filter")
+)
+
+// A NotFoundError is [ErrNotFound] with the job's ID.
+type NotFoundError struct{ ID string }
+
+func (e *NotFoundError) Error() string { return fmt.Sprintf("job %q: %v", e.ID, ErrNotFound) }
+
+func (e *NotFoundError) Unwrap() error { return ErrNotFound }
+
+// A FinishedError is [ErrFinished] with the record as it is.
+type FinishedError struct{ Record Record }
+
+func (e *FinishedError) Error() string {
+	return fmt.Sprintf("job %q: %v (%s)", e.Record.ID, ErrFinished, e.Record.State)
+}
+
+func (e *FinishedError) Unwrap() error { return ErrFinished }
+
+// A Start is an attempt that is about to run.
+type Start struct {
+	ID, Task, Queue string
+	Attempt         int
+	EnqueuedAt, At  time.Time
+}
+
+// An End is how an attempt ended.
+type End struct {
+	ID      string
+	Attempt int
+	// State is Retrying, a final one, or Queued for an attempt that was interrupted by a shutdown and given back.
+	State   State
+	At      time.Time
+	RetryAt time.Time // with Retrying
+	Result  json.RawMessage
+	Reason  string
+	Error   string
+
+	// Task, Queue and EnqueuedAt make the record where there is none: a store that was down when the job began, or one
+	// that is told final states only.
+	Task, Queue string
+	EnqueuedAt  time.Time
+}
+
+// A Filter says which records a listing has. Empty fields allow all.
+type Filter struct {
+	Task  string
+	State State
+	// Limit is how many records a page has at most: 1 to 100, 0 means 20.
+	Limit int
+	// Cursor continues where the last page ended.
+	Cursor string
+}
+
+// A Page is a part of a listing, newest job first.
+type Page struct {
+	Records []Record `json:"records"`
+	// Next is the cursor of the next page, or empty when this was the last.
+	Next string `json:"next,omitempty"`
+}
+
+// Limits of a listing's pages.
+const (
+	DefaultPage = 20
+	MaxPage     = 100
+)
+
+// A Store keeps records. Its methods may be called from many goroutines, and the same store from many processes. Each
+// transition is one conditional write.
+type Store interface {
+	// Enqueue makes records in state Queued, from their ID, Task, Queue and EnqueuedAt. A record that is there already is
+	// left as it is: its worker may have been faster. It returns nil when all went well, otherwise an error for each.
+	Enqueue(ctx context.Context, records []Record) []error
+
+	// Start moves a job to Running and returns its record, which it makes where there is none. A job in a final state
+	// stays as it is: the error is a [*FinishedError] with its record. So does one whose cancellation was requested while
+	// an earlier attempt ran: it becomes Cancelled and the error is a FinishedError too. A job that runs already is taken
+	// over: its worker may have died. Attempt never falls; Runs grows by one.
+	Start(ctx context.Context, s Start) (Record, error)
+
+	// Progress records how far the running attempt is. An attempt that is not the latest, or not running, gets [ErrStale].
+	Progress(ctx context.Context, id string, attempt int, fraction float64, text string, at time.Time) error
+
+	// End records how an attempt ended. Retrying and Queued are recorded only for the latest attempt while it runs, else
+	// [ErrStale]; Queued, an attempt that was given back, takes one from Runs. A final
+	// state of any attempt is recorded unless one is there already, which is a [*FinishedError]. With Dead or Cancelled an
+	// older attempt than the latest gets ErrStale.
+	End(ctx context.Context, e End) error
+
+	// Cancel moves a queued or retrying job to Cancelled, and sets CancelRequested on a running one; it returns the
+	// record. A job in a final state is a [*FinishedError], one without a record a [*NotFoundError].
+	Cancel(ctx context.Context, id string, at time.Time) (Record, error)
+
+	// CancelRequested tells which of the jobs have CancelRequested set.
+	CancelRequested(ctx context.Context, ids []string) (map[string]bool, error)
+
+	// Get returns a record, or a [*NotFoundError].
+	Get(ctx context.Context, id string) (Record, error)
+
+	// List returns a page of records, newest first. An invalid cursor is [ErrInvalidCursor].
+	List(ctx context.Context, f Filter) (Page, error)
+
+	// Ping reports whether the store can be reached.
+	Ping(ctx context.Context) error
+
+	// Close gives back what the store holds.
+	Close() error
+}

@@ -1,0 +1,56 @@
+package results
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/coretasks/core/tasks"
+)
+
+// A LostError says for how many jobs the store did not learn how they ended, because it was down until the end.
+type LostError struct{ Jobs int }
+
+func (e *LostError) Error() string {
+	return fmt.Sprintf("the results store was down: how %d jobs ended was not recorded", e.Jobs)
+}
+
+// Track returns a sender that makes a record, in state queued, of each job that the given one has sent. A job whose record
+// can't be written was sent all the same: that is logged, and the worker makes the record when the job starts.
+func Track(to tasks.Sender, store Store, logger *slog.Logger) tasks.Sender {
+	if logger == nil {
+		logger = slog.Default()
+	}
+	return &tracker{to: to, store: store, logger: logger}
+}
+
+type tracker struct {
+	to     tasks.Sender
+	store  Store
+	logger *slog.Logger
+}
+
+// Send implements [tasks.Sender].
+func (t *tracker) Send(ctx context.Context, msgs []tasks.Message) []error {
+	errs := t.to.Send(ctx, msgs)
+	records := make([]Record, 0, len(msgs))
+	for i, m := range msgs {
+		if errs == nil || errs[i] == nil {
+			records = append(records, Record{
+				ID: m.Envelope.ID, Task: m.Envelope.Task, Queue: m.Queue, State: Queued, EnqueuedAt: m.Envelope.EnqueuedAt,
+			})
+		}
+	}
+	failed := 0
+	var why error
+	for _, err := range t.store.Enqueue(ctx, records) {
+		if err != nil {
+			failed++
+			why = err
+		}
+	}
+	if failed > 0 {
+		t.logger.Warn("jobs were enqueued without a record", "jobs", failed, "error", why)
+	}
+	return errs
+}

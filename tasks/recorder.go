@@ -1,0 +1,85 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// ErrSkip is what a [Recorder] answers when a job must not run: it has succeeded already, or was cancelled.
+var ErrSkip = errors.New("the job has succeeded or was cancelled already")
+
+// A Recorder keeps what becomes of jobs; results.NewRecorder makes one of a store. The executor tells it of every attempt.
+type Recorder interface {
+	// Start is called before an attempt runs. It returns how many runs of the job have started, this one included; 0
+	// where that is not known. With [ErrSkip] the message is dropped, with a [*DeadError] it is dead-lettered again,
+	// since it may be that only the record had been written. Any other trouble is the recorder's own: the job runs.
+	//
+	// The recorder calls cancel, with [ErrCancelled], when somebody cancels the job before End.
+	Start(ctx context.Context, a Attempt, cancel context.CancelCauseFunc) (runs int, err error)
+	// Progress notes how far an attempt is, 0 to 1. It returns at once.
+	Progress(a Attempt, fraction float64, text string)
+	// End is called with each outcome of an attempt that was started, before its message is acknowledged.
+	End(ctx context.Context, o Outcome)
+}
+
+// Progress tells how far the task is: fraction from 0 to 1, and a few words. It may be called as often as one likes; a few
+// values a second are kept. Without a results store, and outside a task, it does nothing.
+func Progress(ctx context.Context, fraction float64, text string) {
+	r, ok := ctx.Value(runKey{}).(*run)
+	if !ok || r.recorder == nil {
+		return
+	}
+	r.recorder.Progress(r.attempt, min(max(fraction, 0), 1), text)
+}
+
+// recordTimeout bounds what a slow store may add to a job.
+const recordTimeout = 5 * time.Second
+
+// begin asks the recorder whether an attempt may run. It returns the outcome of one that may not.
+func (e *Executor) begin(ctx context.Context, a *Attempt, cancel context.CancelCauseFunc) *Outcome {
+	if e.recorder == nil {
+		return nil
+	}
+	ctx, done := context.WithTimeout(ctx, recordTimeout)
+	defer done()
+	runs, err := e.recorder.Start(ctx, *a, cancel)
+	if err == nil {
+		if runs > 0 {
+			a.Number = runs
+		}
+		return nil
+	}
+	if errors.Is(err, ErrSkip) {
+		e.log(*a).Info("job is finished already; the delivery is dropped", "why", err)
+		return &Outcome{Verdict: Done, Skipped: true, Attempt: *a}
+	}
+	if dead, ok := errors.AsType[*DeadError](err); ok {
+		e.log(*a).Info("job is dead already; its dead letter is sent again")
+		return &Outcome{Verdict: Dead, Reason: Reason(dead.Record.Reason), Err: errors.New(dead.Record.Error), Skipped: true, Attempt: *a}
+	}
+	return nil
+}
+
+// end tells the recorder, also when the context has ended.
+func (e *Executor) end(ctx context.Context, out Outcome) {
+	if e.recorder == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	e.recorder.End(ctx, out)
+}
+
+// refusal records and logs a job that is dead without having run.
+func (e *Executor) refusal(ctx context.Context, a Attempt, reason Reason, err error) Outcome {
+	out := Outcome{Verdict: Dead, Reason: reason, Err: err, Attempt: a}
+	e.log(a).Error("job is dead", "reason", reason, "error", err)
+	if a.ID != "" {
+		e.end(ctx, out)
+	}
+	return out
+}
+
+func (e *Executor) log(a Attempt) *slog.Logger { return (&run{attempt: a, logger: e.logger}).log() }
