@@ -76,7 +76,7 @@ type Delivery struct {
 // way the attempt is given back, unless it succeeded or failed permanently all the same.
 func (e *Executor) Execute(ctx context.Context, d Delivery) Outcome {
 	attempt := Attempt{Job: Job{Queue: d.Queue}, Number: max(d.Attempt, 1), Deliveries: max(d.Attempt, 1)}
-	env, err := DecodeEnvelope([]byte(d.Body))
+	env, err := decodeText(d.Body)
 	if err != nil {
 		return e.refusal(ctx, attempt, ReasonMalformed, err)
 	}
