@@ -47,7 +47,7 @@ func deadLetter(msg types.Message, o tasks.Outcome) outgoing {
 		}
 	}
 	add(AttributeReason, "String", string(o.Reason))
-	add(AttributeAttempts, "Number", strconv.Itoa(o.Attempt.Number))
+	add(AttributeAttempts, "Number", strconv.Itoa(o.Attempt.Deliveries))
 	add(AttributeFailedAt, "String", time.Now().UTC().Format(time.RFC3339))
 	add(AttributeJobID, "String", sqsText(o.Attempt.ID, 256))
 	room := maxBytes - out.size() - len(AttributeError) - len("String")

@@ -150,12 +150,11 @@ func TestExpiredMessageIsNotRun(t *testing.T) {
 func TestGiveBackAfterABeatUnderWay(t *testing.T) {
 	bubble(t, func(e *env) {
 		var c tally
-		now := errors.New("now")
 		fail := make(chan struct{})
 		task := tasks.Define("task", func(ctx context.Context, _ int) (int, error) {
 			if c.enter() == 1 {
 				<-fail
-				return 0, tasks.RetryAfter(0, now)
+				return 0, tasks.RetryAfter(5*time.Second, errors.New("again"))
 			}
 			return 0, nil
 		}, tasks.MaxRetries(1))
@@ -163,7 +162,7 @@ func TestGiveBackAfterABeatUnderWay(t *testing.T) {
 		enqueue(e, task, 1)
 		var beats atomic.Int32
 		e.api.change = func(ctx context.Context, in *changeIn, next func(context.Context) (*changeOut, error)) (*changeOut, error) {
-			if in.Entries[0].VisibilityTimeout > 0 {
+			if in.Entries[0].VisibilityTimeout == 60 {
 				beats.Add(1)
 				time.Sleep(3 * time.Second) // on its way to SQS
 			}
@@ -178,8 +177,8 @@ func TestGiveBackAfterABeatUnderWay(t *testing.T) {
 		for c.runs() < 2 && time.Since(failed) < 5*time.Minute {
 			time.Sleep(100 * time.Millisecond)
 		}
-		if took := time.Since(failed); took > 4*time.Second {
-			e.Errorf("given back, it ran again after %v", took)
+		if took := time.Since(failed); took < 5*time.Second || took > 9*time.Second {
+			e.Errorf("given back for 5 s, it ran again after %v", took)
 		}
 		time.Sleep(time.Minute)
 		e.wantDepth("default", 0, 0)

@@ -168,15 +168,18 @@ func TestApplyRaces(t *testing.T) {
 	for name, retries := range map[string][2]int{"the same": {3, 3}, "a new version beside an old one": {3, 5}} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(e *env) {
-				// Both see that nothing exists before either creates.
-				var both sync.WaitGroup
-				both.Add(2)
+				// Both see that a queue does not exist before either creates it.
+				both := map[string]*sync.WaitGroup{"default": {}, "default-dlq": {}}
+				for _, wg := range both {
+					wg.Add(2)
+				}
 				var asked sync.Map
 				e.api.url = func(ctx context.Context, in *sqs.GetQueueUrlInput, next func(context.Context) (*sqs.GetQueueUrlOutput, error)) (*sqs.GetQueueUrlOutput, error) {
 					out, err := next(ctx)
-					if _, twice := asked.LoadOrStore(ctx.Value(racer{}), true); !twice {
-						both.Done()
-						both.Wait()
+					who := fmt.Sprint(ctx.Value(racer{}), *in.QueueName)
+					if _, twice := asked.LoadOrStore(who, true); !twice {
+						both[*in.QueueName].Done()
+						both[*in.QueueName].Wait()
 					}
 					return out, err
 				}

@@ -317,6 +317,10 @@ func TestCloseFlushesAndRefuses(t *testing.T) {
 		if _, err := number.DelayMany(e.Context(), e.client, []int{1, 2}); !errors.Is(err, sqsqueue.ErrClosed) {
 			e.Errorf("%v, want ErrClosed", err)
 		}
+		unused := tasks.Define("unused", func(context.Context, int) (int, error) { return 0, nil }, tasks.Queue("unused"))
+		if _, err := unused.Delay(e.Context(), e.client, 0); !errors.Is(err, sqsqueue.ErrClosed) {
+			e.Errorf("on a queue that was not used before: %v, want ErrClosed", err)
+		}
 	})
 }
 

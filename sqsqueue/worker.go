@@ -37,6 +37,8 @@ type WorkerConfig struct {
 	ShutdownTimeout time.Duration
 	// Grace is how long a task may ignore its cancelled context; see [tasks.ExecutorConfig].
 	Grace time.Duration
+	// Recorder is told of every attempt; results.NewRecorder makes one of a store. The default keeps no records.
+	Recorder tasks.Recorder
 	// Logger gets the life of each job and what happens in the background. The default is the client's.
 	Logger *slog.Logger
 }
@@ -115,7 +117,7 @@ func NewWorker(c *Client, r *tasks.Registry, cfg WorkerConfig) (*Worker, error) 
 	if cfg.ShutdownTimeout < time.Second {
 		return nil, fmt.Errorf("shutdown timeout %v is invalid: it must be 1s or more", cfg.ShutdownTimeout)
 	}
-	executor, err := tasks.NewExecutor(r, tasks.ExecutorConfig{Logger: cfg.Logger, Grace: cfg.Grace})
+	executor, err := tasks.NewExecutor(r, tasks.ExecutorConfig{Logger: cfg.Logger, Grace: cfg.Grace, Recorder: cfg.Recorder})
 	if err != nil {
 		return nil, err
 	}
