@@ -20,7 +20,7 @@ import (
 func outcome(text string) tasks.Outcome {
 	return tasks.Outcome{
 		Verdict: tasks.Dead, Reason: tasks.ReasonUnknownTask, Err: errors.New(text),
-		Attempt: tasks.Attempt{Job: tasks.Job{ID: strings.Repeat("i", 36)}, Number: 1000},
+		Attempt: tasks.Attempt{Job: tasks.Job{ID: strings.Repeat("i", 36)}, Deliveries: 1000},
 	}
 }
 
