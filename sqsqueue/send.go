@@ -14,11 +14,11 @@ import (
 	"github.com/coretasks/core/internal/batch"
 )
 
-// Requests under way for one queue. Two partial batches at once let a caller's next job leave while its last is
-// answered, without a request for every job; full batches pay for themselves.
+// Requests under way for one queue. A few partial ones at once let a job leave while others are being answered; more would
+// make a request of every job. Full ones pay for themselves.
 const (
 	sendsInFlight = 64
-	sendsEager    = 2
+	sendsEager    = 4
 )
 
 // entryAttempts is how often an entry is tried that SQS itself failed inside a batch that it accepted.

@@ -102,8 +102,8 @@ func TestConcurrentSendsShareRequests(t *testing.T) {
 		if took := time.Since(start); took > 2*time.Second {
 			e.Errorf("took %v, want no more than two requests' time", took)
 		}
-		// Two go out alone, the others meanwhile by tens.
-		if n := e.api.count("send", ""); n > 13 {
+		// A few go out early, the others meanwhile by tens.
+		if n := e.api.count("send", ""); n > 15 {
 			e.Errorf("%d requests for 100 jobs", n)
 		}
 		e.wantDepth("default", 100, 0)
@@ -239,14 +239,14 @@ func TestSendRequestFailures(t *testing.T) {
 			time.AfterFunc(500*time.Millisecond, func() { cancel(gone) })
 			var left error
 			var wg sync.WaitGroup
-			for range 2 { // so many go out alone
+			for range 4 { // so many go out alone
 				wg.Go(func() {
 					if _, err := number.Delay(e.Context(), e.client, 0); err != nil {
 						e.Error(err)
 					}
 				})
+				synctest.Wait() // or the two would share a request
 			}
-			synctest.Wait()
 			wg.Go(func() { _, left = number.Delay(ctx, e.client, 1) })
 			wg.Go(func() {
 				if _, err := number.Delay(e.Context(), e.client, 2); err != nil {
@@ -257,7 +257,7 @@ func TestSendRequestFailures(t *testing.T) {
 			if !errors.Is(left, gone) || !isQueueError(left, "send") {
 				e.Errorf("%v, want the context's cause", left)
 			}
-			e.wantDepth("default", 3, 0)
+			e.wantDepth("default", 5, 0)
 		})
 	})
 	t.Run("a missing queue is found once it exists", func(t *testing.T) {

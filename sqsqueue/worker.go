@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/coretasks/core/internal/deepstack"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -244,6 +245,7 @@ func (w *Worker) work(l *lease) time.Duration {
 // poll receives once.
 func (w *Worker) poll(s *source, ask int, wait bool) {
 	defer w.polls.done()
+	deepstack.Grow()
 	begin := time.Now()
 	out, err := w.client.api.ReceiveMessage(w.calls, w.receive(s, ask, wait))
 	now := time.Now()

@@ -9,9 +9,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/coretasks/core/internal/deepstack"
 )
 
 // ErrClosed is what an item gets that was added after Close, or that Close could not flush in time.
@@ -48,6 +51,7 @@ type Batcher[T any] struct {
 	mu      sync.Mutex
 	pending []*entry[T] // in order of arrival; settled ones are skipped
 	flights map[*flight[T]]struct{}
+	filling bool        // a batch that is not full is about to go
 	timer   *time.Timer // runs while a batch lingers
 	closed  bool
 	idle    chan struct{} // closed when a closed batcher has nothing left
@@ -230,12 +234,30 @@ func (b *Batcher[T]) launch() {
 				b.arm(wait)
 				return
 			}
-			if len(b.flights) >= b.cfg.Eager {
+			if len(b.flights) >= b.cfg.Eager || b.filling {
 				return
 			}
+			b.filling = true
+			go b.fill()
+			return
 		}
 		b.start(n)
 	}
+}
+
+// fill starts a batch that is not full, after it has let whoever is ready to run add to it: callers that were answered
+// together come back together, and the first of them would go alone. It costs a lone caller about a microsecond.
+func (b *Batcher[T]) fill() {
+	runtime.Gosched()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.filling = false
+	b.drop()
+	if n, _ := b.next(); n > 0 && len(b.flights) < b.cfg.InFlight {
+		b.start(n)
+	}
+	b.launch()
+	b.tellIdle()
 }
 
 // next counts how many pending entries the next batch takes, and tells whether it has room for no more.
@@ -296,6 +318,7 @@ func (b *Batcher[T]) start(n int) {
 
 func (b *Batcher[T]) fly(ctx context.Context, f *flight[T]) {
 	defer f.cancel()
+	deepstack.Grow() // what handles a batch makes a request
 	items := make([]T, len(f.entries))
 	for i, e := range f.entries {
 		items[i] = e.item
@@ -375,7 +398,7 @@ func (b *Batcher[T]) unsettled() []*entry[T] {
 
 // tellIdle lets Close return once nothing is left. The caller holds mu.
 func (b *Batcher[T]) tellIdle() {
-	if !b.closed || len(b.pending) > 0 || len(b.flights) > 0 {
+	if !b.closed || len(b.pending) > 0 || len(b.flights) > 0 || b.filling {
 		return
 	}
 	select {
