@@ -1,0 +1,112 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/coretasks/core/tasks"
+)
+
+// enqueue answers POST /tasks/{name}.
+func (a *API) enqueue(w *response, r *http.Request, name string) error {
+	task, err := a.config.Registry.Task(name)
+	if err != nil {
+		return newProblem(http.StatusNotFound, slugUnknownTask, sentence(strings.Replace(err.Error(), fmt.Sprintf("%q", name), fmt.Sprintf("%q", shorten(name, 100)), 1)))
+	}
+	if err := wantJSON(r); err != nil {
+		return err
+	}
+	options, err := delayOptions(r)
+	if err != nil {
+		return err
+	}
+	params, err := a.body(w, r)
+	if err != nil {
+		return err
+	}
+	if errs := a.types.nulls(name, a.params[name], params); len(errs) > 0 {
+		return ofParams(errs...)
+	}
+	job, err := task.DelayJSON(r.Context(), a.sender, params, options...)
+	if err != nil {
+		return ofEnqueue(err)
+	}
+	a.metrics.enqueued.WithLabelValues(job.Task).Inc()
+	w.Header().Set("Location", a.link("jobs", job.ID))
+	a.write(w, http.StatusAccepted, "application/json", job)
+	return nil
+}
+
+// wantJSON refuses what a page's form could send to another site without asking: a browser asks first before it sends
+// JSON.
+func wantJSON(r *http.Request) error {
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := params["charset"]
+	switch {
+	case err != nil || kind != "application/json":
+		return newProblem(http.StatusUnsupportedMediaType, slugMediaType, "Send the parameters as JSON, with \"Content-Type: application/json\".").
+			with("Accept", "application/json")
+	case charset != "" && !strings.EqualFold(charset, "utf-8"):
+		return newProblem(http.StatusUnsupportedMediaType, slugMediaType, "JSON is UTF-8.")
+	case r.Header.Get("Content-Encoding") != "":
+		return newProblem(http.StatusUnsupportedMediaType, slugMediaType, "Send the body as it is, without Content-Encoding.").
+			with("Accept-Encoding", "identity")
+	}
+	return nil
+}
+
+func delayOptions(r *http.Request) ([]tasks.DelayOption, error) {
+	q, err := query(r, "countdown")
+	if err != nil {
+		return nil, err
+	}
+	text, given := q["countdown"]
+	if !given {
+		return nil, nil
+	}
+	d, err := duration("countdown", text, 0, tasks.MaxCountdown, tasks.ErrInvalidCountdown.Error())
+	if err != nil {
+		return nil, err
+	}
+	return []tasks.DelayOption{tasks.Countdown(d)}, nil
+}
+
+// duration reads a query parameter such as "60s".
+func duration(name, text string, least, most time.Duration, outside string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, invalid(name, "%q is not a duration, such as 60s or 10m", shorten(text, 100))
+	}
+	if d < least || d > most {
+		return 0, invalid(name, "%s", outside)
+	}
+	return d, nil
+}
+
+// body reads a request's body.
+func (a *API) body(w *response, r *http.Request) ([]byte, error) {
+	control := http.NewResponseController(w.ResponseWriter)
+	_ = control.SetReadDeadline(time.Now().Add(a.tune.bodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w.ResponseWriter, r.Body, a.config.MaxBody))
+	_ = control.SetReadDeadline(time.Time{})
+	if err == nil {
+		return body, nil
+	}
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, newProblem(http.StatusRequestEntityTooLarge, slugTooLarge,
+			fmt.Sprintf("The body is larger than the limit of %d bytes; store the data elsewhere and pass its ID.", tooLarge.Limit))
+	}
+	return nil, newProblem(http.StatusBadRequest, slugInvalidRequest, "The body could not be read to its end.")
+}
+
+// showOpenAPI answers GET /openapi.json.
+func (a *API) showOpenAPI(w *response, _ *http.Request, _ string) error {
+	a.write(w, http.StatusOK, "application/json", json.RawMessage(a.openAPI))
+	return nil
+}

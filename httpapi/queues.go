@@ -1,0 +1,95 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coretasks/core/sqsqueue"
+)
+
+// checkTimeout bounds what /queues and /readyz ask of others.
+const checkTimeout = 5 * time.Second
+
+// queueCount is one queue in the answer of GET /queues.
+type queueCount struct {
+	sqsqueue.Depth
+	// OldestSeconds is the age of the oldest waiting message, where it is known: SQS itself tells it to CloudWatch only.
+	OldestSeconds *float64 `json:"oldest_seconds"`
+}
+
+// queues answers GET /queues.
+func (a *API) queues(w *response, r *http.Request, _ string) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
+	if a.config.Queues == nil {
+		return newProblem(http.StatusNotImplemented, slugNoQueues, "This server was not told how to count its queues; set Config.Queues.")
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
+	defer cancel()
+	depths, err := a.config.Queues(ctx)
+	if err != nil {
+		return ofQueue(err)
+	}
+	counts := make([]queueCount, len(depths))
+	for i, d := range depths {
+		counts[i] = queueCount{Depth: d}
+	}
+	a.write(w, http.StatusOK, "application/json", map[string]any{"queues": counts})
+	return nil
+}
+
+// healthz answers GET /healthz: the process serves requests.
+func (a *API) healthz(w *response, _ *http.Request, _ string) error {
+	a.write(w, http.StatusOK, "application/json", map[string]string{"status": "ok"})
+	return nil
+}
+
+// readyz answers GET /readyz. Reasons name endpoints, so they are for those who may use the API.
+func (a *API) readyz(w *response, r *http.Request, _ string) error {
+	if a.isStopping() {
+		return unavailable(slugShuttingDown, "", 1)
+	}
+	if err := a.ready.check(r.Context(), a.config.Ready); err != nil {
+		p := unavailable(slugNotReady, "", 1)
+		if a.admit(r) == nil {
+			for _, reason := range reasons(err) {
+				p.Errors = append(p.Errors, fieldError{Message: reason.Error()})
+			}
+			p.Detail = p.Errors[0].Message
+		}
+		return p
+	}
+	a.write(w, http.StatusOK, "application/json", map[string]string{"status": "ready"})
+	return nil
+}
+
+func reasons(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) > 0 {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+// readiness remembers an answer for a second, so that many who ask cost one check.
+type readiness struct {
+	mu  sync.Mutex
+	at  time.Time
+	err error
+}
+
+func (c *readiness) check(ctx context.Context, ask func(context.Context) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.at.IsZero() && time.Since(c.at) < time.Second {
+		return c.err
+	}
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), checkTimeout, errors.New("no answer within 5 seconds"))
+	defer cancel()
+	c.err = ask(ctx)
+	c.at = time.Now()
+	return c.err
+}
