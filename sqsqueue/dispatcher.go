@@ -181,7 +181,7 @@ func (d *dispatcher) polled(s *source, ask int, got []*lease, failed bool) (refu
 		s.maxPolls = 1
 	case len(got) == ask:
 		s.failures = 0
-		s.maxPolls = min(s.maxPolls*2, maxPolls)
+		s.maxPolls = min(s.maxPolls*4, maxPolls)
 	default:
 		s.failures = 0
 		s.maxPolls = max(s.maxPolls/2, 1)

@@ -196,16 +196,20 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
+// findQueues asks for all URLs at once. Dead letters must have somewhere to go before the first job runs.
 func (w *Worker) findQueues(ctx context.Context) error {
-	for _, s := range w.sources {
-		url, err := w.client.URL(ctx, s.name)
+	var (
+		all  sync.WaitGroup
+		errs = make([]error, 2*len(w.sources))
+	)
+	for i, s := range w.sources {
+		all.Go(func() { s.url, errs[2*i] = w.client.URL(ctx, s.name) })
+		all.Go(func() { _, errs[2*i+1] = w.client.URL(ctx, DeadLetterQueue(s.name)) })
+	}
+	all.Wait()
+	for _, err := range errs {
 		if err != nil {
-			return err
-		}
-		s.url = url
-		// Dead letters must have somewhere to go before the first job runs.
-		if _, err := w.client.URL(ctx, DeadLetterQueue(s.name)); err != nil {
-			return err
+			return err // the first, in the order of the queues; the others are of a kind
 		}
 	}
 	return nil
