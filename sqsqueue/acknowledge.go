@@ -17,7 +17,7 @@ import (
 
 const (
 	// acksInFlight is how many acknowledgement requests may be under way for one queue and kind.
-	acksInFlight = 16
+	acksInFlight = 64
 	// ackLinger is how long a lone acknowledgement waits for others: nobody waits for it, and each request costs.
 	ackLinger = 20 * time.Millisecond
 )
