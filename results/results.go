@@ -15,9 +15,11 @@ import (
 	"github.com/coretasks/core/tasks"
 )
 
-// State and Record are those of package tasks, which has them so that a task can read its own result.
+// Those of package tasks, which has them so that a task can read its own result.
 type (
-	State  = tasks.State
+	// State is how far a job is.
+	State = tasks.State
+	// Record is what is known of one job.
 	Record = tasks.Record
 )
 
@@ -46,6 +48,9 @@ var (
 	ErrStale = errors.New("a newer attempt of the job has begun")
 	// ErrInvalidCursor says that a listing's cursor is none that the store gave.
 	ErrInvalidCursor = errors.New("invalid cursor: use the one that the last page gave, with the same filter")
+	// ErrInvalid says that a store was given what no record or listing can have: an ID that is empty, no UTF-8 or longer
+	// than 512 bytes, a result that is no JSON, a state that does not exist, a page of more than [MaxPage].
+	ErrInvalid = errors.New("invalid")
 )
 
 // A NotFoundError is [ErrNotFound] with the job's ID.
@@ -113,7 +118,11 @@ const (
 )
 
 // A Store keeps records. Its methods may be called from many goroutines, and the same store from many processes. Each
-// transition is one conditional write.
+// transition is one conditional write, and what has expired is as if it had never been.
+//
+// Times that are zero are taken to be now. A call that is repeated word for word, time included, changes nothing and gets
+// the answer of the first: an answer that was lost on its way costs no run. Texts are made valid UTF-8 and kept to 16 KiB
+// of an error and 1 KiB of a progress. What can't be recorded at all is [ErrInvalid].
 type Store interface {
 	// Enqueue makes records in state Queued, from their ID, Task, Queue and EnqueuedAt. A record that is there already is
 	// left as it is: its worker may have been faster. It returns nil when all went well, otherwise an error for each.
@@ -122,29 +131,34 @@ type Store interface {
 	// Start moves a job to Running and returns its record, which it makes where there is none. A job in a final state
 	// stays as it is: the error is a [*FinishedError] with its record. So does one whose cancellation was requested while
 	// an earlier attempt ran: it becomes Cancelled and the error is a FinishedError too. A job that runs already is taken
-	// over: its worker may have died. Attempt never falls; Runs grows by one.
+	// over: its worker may have died. Attempt never falls; Runs grows by one. Progress begins again at 0.
 	Start(ctx context.Context, s Start) (Record, error)
 
-	// Progress records how far the running attempt is. An attempt that is not the latest, or not running, gets [ErrStale].
+	// Progress records how far the running attempt is. An attempt that is not the latest, or not running, gets [ErrStale],
+	// a job without a record a [*NotFoundError].
 	Progress(ctx context.Context, id string, attempt int, fraction float64, text string, at time.Time) error
 
 	// End records how an attempt ended. Retrying and Queued are recorded only for the latest attempt while it runs, else
 	// [ErrStale]; Queued, an attempt that was given back, takes one from Runs. A final
 	// state of any attempt is recorded unless one is there already, which is a [*FinishedError]. With Dead or Cancelled an
-	// older attempt than the latest gets ErrStale.
+	// older attempt than the latest gets ErrStale. An attempt newer than any that the record knows is the latest: the store
+	// was down when it began, and unless it was given back it is counted in Runs now.
 	End(ctx context.Context, e End) error
 
 	// Cancel moves a queued or retrying job to Cancelled, and sets CancelRequested on a running one; it returns the
 	// record. A job in a final state is a [*FinishedError], one without a record a [*NotFoundError].
 	Cancel(ctx context.Context, id string, at time.Time) (Record, error)
 
-	// CancelRequested tells which of the jobs have CancelRequested set.
+	// CancelRequested tells which of the jobs have CancelRequested set; those that have not may be missing from the map.
 	CancelRequested(ctx context.Context, ids []string) (map[string]bool, error)
 
 	// Get returns a record, or a [*NotFoundError].
 	Get(ctx context.Context, id string) (Record, error)
 
-	// List returns a page of records, newest first. An invalid cursor is [ErrInvalidCursor].
+	// List returns a page of records, newest first: by EnqueuedAt, then by ID, both falling. It leaves out Result, which Get
+	// has. A page may have fewer records than its limit, or none, and yet a next one: a store bounds the work of one call.
+	// Records that change between pages come at most once, and those that do not come exactly once. A cursor that the store
+	// did not give, or gave for another filter, is [ErrInvalidCursor].
 	List(ctx context.Context, f Filter) (Page, error)
 
 	// Ping reports whether the store can be reached.

@@ -1,0 +1,129 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/coretasks/core/internal/batch"
+)
+
+// What can be wrong with a file; errors.Is finds them, and fs.ErrNotExist and fs.ErrPermission, in a [*FileError].
+var (
+	// ErrLocked means that other processes were writing for longer than [Options.Wait].
+	ErrLocked = errors.New("locked by another process")
+	// ErrCorrupt means that the file is damaged, or was never one of job records.
+	ErrCorrupt = errors.New("not a readable file of job records")
+	// ErrNewer means that a newer version of this program wrote the file.
+	ErrNewer = errors.New("written by a newer version")
+	// ErrFull means that the disk has no room for a change. What the file holds is unharmed.
+	ErrFull = errors.New("no space left")
+	// ErrGone means that the file was removed or replaced while it was in use.
+	ErrGone = errors.New("removed or replaced")
+	// ErrClosed means that the store was closed.
+	ErrClosed = errors.New("the store is closed")
+)
+
+// A FileError says what is wrong with a store's file and what to do about it.
+type FileError struct {
+	// Path is the file.
+	Path string
+	// Reason is one sentence for people.
+	Reason string
+	// Err is one of the errors above, or one of the operating system's.
+	Err error
+}
+
+// Error names the file, the reason and the error below.
+func (e *FileError) Error() string {
+	return fmt.Sprintf("results file %s: %s (%v)", e.Path, e.Reason, e.Err)
+}
+
+// Unwrap gives the error below.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// checkPath finds what SQLite would only call "unable to open database file", and creates the file where it is missing.
+// It must not open a file that is there: closing it again would drop the locks that another store of this process has.
+func checkPath(path string) error {
+	dir := filepath.Dir(path)
+	info, err := os.Stat(dir)
+	switch {
+	case path == "":
+		return &FileError{path, "its name is empty; name a file", fs.ErrInvalid}
+	case errors.Is(err, fs.ErrNotExist):
+		return &FileError{path, "its directory " + dir + " does not exist; create it first", fs.ErrNotExist}
+	case err != nil:
+		return &FileError{path, "its directory " + dir + " can't be used", err}
+	case !info.IsDir():
+		return &FileError{path, dir + " is not a directory", fs.ErrInvalid}
+	}
+	info, err = os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return createFile(path)
+	case err != nil:
+		return &FileError{path, "it can't be looked at", err}
+	case !info.Mode().IsRegular():
+		return &FileError{path, "it is no regular file; name another", fs.ErrInvalid}
+	}
+	return nil
+}
+
+// createFile makes an empty file that only its owner can read, as results may be confidential; SQLite gives its log the
+// same permissions.
+func createFile(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist): // another process was quicker
+		return nil
+	case errors.Is(err, fs.ErrPermission):
+		return &FileError{path, "it can't be created; check the permissions of its directory", err}
+	case err != nil:
+		return &FileError{path, "it can't be created", err}
+	}
+	if err := f.Close(); err != nil {
+		return &FileError{path, "it can't be created", err}
+	}
+	return nil
+}
+
+// explain makes a FileError of what SQLite reports. The end of a caller's context stays what it is.
+func (s *Store) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*FileError](err); ok {
+		return err
+	}
+	e, ok := errors.AsType[*sqlite.Error](err)
+	switch {
+	case errors.Is(err, batch.ErrClosed), errors.Is(err, sql.ErrConnDone), strings.Contains(err.Error(), "database is closed"):
+		return &FileError{s.path, "it was used after its store was closed", ErrClosed}
+	case !ok && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
+		return err
+	case !ok:
+		return &FileError{s.path, "it can't be used", err}
+	}
+	switch e.Code() & 0xff {
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
+		reason := fmt.Sprintf("other processes were writing it for longer than %v; if one of them hangs, stop it. Nothing was changed", s.opts.Wait)
+		return &FileError{s.path, reason, ErrLocked}
+	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
+		return &FileError{s.path, "it can't be read: " + e.Error() + "; move it and any " + filepath.Base(s.path) +
+			"-wal and -shm away to start empty", ErrCorrupt}
+	case lib.SQLITE_FULL:
+		return &FileError{s.path, "the disk is full; free some space, then it works again. Nothing was changed", ErrFull}
+	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM:
+		return &FileError{s.path, "it can't be opened for writing; check the permissions of the file and its directory",
+			fs.ErrPermission}
+	}
+	return &FileError{s.path, "reading or writing it failed", err}
+}

@@ -1,0 +1,188 @@
+// Package sqlitestore keeps job records in one SQLite file that any number of processes of one machine may use at once.
+//
+// Calls made at the same time share a commit, so many small changes are cheap. Commits are not flushed to the disk one by
+// one (synchronous=NORMAL): the end of a process, kill -9 included, loses nothing, and a power cut can lose the last
+// changes but never harms the file. That is enough for records, since the queue, not they, decides what still has to run.
+//
+// A file must lie on a local disk: network file systems don't share memory between machines, which SQLite's log needs.
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/coretasks/core/internal/batch"
+	"github.com/coretasks/core/results"
+	"github.com/coretasks/core/results/internal/transition"
+)
+
+// Options set up a [Store]; the zero value is ready to use.
+type Options struct {
+	// Retention is how long a record is kept after its last change. Default [results.DefaultRetention].
+	Retention time.Duration
+	// Wait is how long a call waits for other processes that are writing. Default 10 s.
+	Wait time.Duration
+	// Logger is told of trouble that no caller hears of. Default slog.Default().
+	Logger *slog.Logger
+	// Now is the clock by which records expire. Default time.Now.
+	Now func() time.Time
+}
+
+const defaultWait = 10 * time.Second
+
+// Limits of one commit.
+const (
+	maxCalls = 256
+	maxBytes = 8 << 20
+)
+
+// closeWait bounds how long Close waits for calls under way, beyond the wait for other processes.
+const closeWait = 5 * time.Second
+
+// A Store is a [results.Store] in a file. Make one with [Open].
+type Store struct {
+	path   string
+	opts   Options
+	rules  transition.Rules
+	opened os.FileInfo
+
+	writer *sql.DB // of one connection, which only commit uses
+	conn   *sql.Conn
+	stmts  statements
+	reader *sql.DB
+	calls  *batch.Batcher[*call]
+
+	nextSweep time.Time // only commit uses it
+}
+
+var _ results.Store = (*Store)(nil)
+
+// Open opens or creates a file; its directory must exist. Only its owner can read a file that is created here. Errors are
+// [*FileError].
+func Open(path string, opts Options) (*Store, error) {
+	if opts.Wait <= 0 {
+		opts.Wait = defaultWait
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	rules := transition.Rules{Retention: opts.Retention, Now: opts.Now}.WithDefaults()
+	s := &Store{path: path, opts: opts, rules: rules}
+	if err := s.open(); err != nil {
+		_ = s.closeFile() // the first error says more
+		return nil, s.explain(err)
+	}
+	// One batch at a time, since SQLite has one writer; what comes meanwhile is the next.
+	s.calls = batch.New(batch.Config[*call]{
+		Handle: s.commit, MaxCount: maxCalls, MaxBytes: maxBytes, Size: func(c *call) int { return c.size }, InFlight: 1, Eager: 1,
+	})
+	return s, nil
+}
+
+// A call is one transition that waits for its commit.
+type call struct {
+	id   string
+	step transition.Step
+	size int
+
+	// What came of it, to be read when the commit has succeeded.
+	record results.Record
+	told   error
+}
+
+func (s *Store) do(ctx context.Context, c *call) (results.Record, error) {
+	if err := s.calls.Do(ctx, c); err != nil {
+		return results.Record{}, s.explain(err)
+	}
+	return c.record, c.told
+}
+
+// Enqueue implements [results.Store].
+func (s *Store) Enqueue(ctx context.Context, records []results.Record) []error {
+	errs := make([]error, len(records))
+	calls := make([]*call, 0, len(records))
+	index := make([]int, 0, len(records))
+	failed := false
+	for i, r := range records {
+		r, err := s.rules.CleanRecord(r)
+		if err != nil {
+			errs[i], failed = err, true
+			continue
+		}
+		calls, index = append(calls, &call{id: r.ID, step: s.rules.Enqueue(r)}), append(index, i)
+	}
+	for i, err := range s.calls.DoAll(ctx, calls) {
+		if err != nil {
+			errs[index[i]], failed = s.explain(err), true
+		}
+	}
+	if !failed {
+		return nil
+	}
+	return errs
+}
+
+// Start implements [results.Store].
+func (s *Store) Start(ctx context.Context, start results.Start) (results.Record, error) {
+	start, err := s.rules.CleanStart(start)
+	if err != nil {
+		return results.Record{}, err
+	}
+	r, err := s.do(ctx, &call{id: start.ID, step: s.rules.Start(start)})
+	if err != nil {
+		return results.Record{}, err
+	}
+	return r, nil
+}
+
+// Progress implements [results.Store].
+func (s *Store) Progress(ctx context.Context, id string, attempt int, fraction float64, text string, at time.Time) error {
+	p := s.rules.CleanProgress(transition.Progress{ID: id, Attempt: attempt, Fraction: fraction, Text: text, At: at})
+	_, err := s.do(ctx, &call{id: id, step: s.rules.Progress(p)})
+	return err
+}
+
+// End implements [results.Store].
+func (s *Store) End(ctx context.Context, end results.End) error {
+	end, err := s.rules.CleanEnd(end)
+	if err != nil {
+		return err
+	}
+	_, err = s.do(ctx, &call{id: end.ID, step: s.rules.End(end), size: len(end.Result) + len(end.Error)})
+	return err
+}
+
+// Cancel implements [results.Store].
+func (s *Store) Cancel(ctx context.Context, id string, at time.Time) (results.Record, error) {
+	r, err := s.do(ctx, &call{id: id, step: s.rules.Cancel(id, s.rules.CleanTime(at))})
+	if err != nil {
+		return results.Record{}, err
+	}
+	return r, nil
+}
+
+// Ping implements [results.Store]. A file that was removed or replaced since it was opened is an error.
+func (s *Store) Ping(ctx context.Context) error {
+	now, err := os.Stat(s.path)
+	if err != nil || !os.SameFile(now, s.opened) {
+		return &FileError{s.path, "it was removed or replaced while in use; start this process again", errors.Join(ErrGone, err)}
+	}
+	var one int
+	err = s.reader.QueryRowContext(ctx, "SELECT 1 FROM jobs LIMIT 1").Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return s.explain(err)
+}
+
+// Close lets calls under way end, and closes the file. Calls that come later get [ErrClosed]. Closing twice is fine.
+func (s *Store) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.opts.Wait+closeWait)
+	defer cancel()
+	err := s.calls.Close(ctx)
+	return errors.Join(s.explain(err), s.explain(s.closeFile()))
+}
