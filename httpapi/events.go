@@ -1,9 +1,8 @@
 package httpapi
 
 import (
-	"bytes"
-	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/coretasks/core/results"
@@ -41,7 +40,7 @@ func (a *API) events(w *response, r *http.Request, id string) error {
 	}
 	w.patient()
 	s := stream{w: w, limit: a.tune.writeTimeout}
-	fmt.Fprintf(&s.buf, "retry: %d\n\n", retryTime.Milliseconds())
+	s.write("retry: ", strconv.FormatInt(retryTime.Milliseconds(), 10), "\n\n")
 	return a.stream(r, sub, &s)
 }
 
@@ -60,7 +59,7 @@ func (a *API) stream(r *http.Request, sub *subscription, s *stream) error {
 		select {
 		case <-sub.changed:
 		case <-beat.C:
-			s.buf.WriteString(": still here\n\n")
+			s.write(": still here\n\n")
 		case <-a.stopping:
 			return nil
 		case <-r.Context().Done():
@@ -71,10 +70,11 @@ func (a *API) stream(r *http.Request, sub *subscription, s *stream) error {
 
 // A stream is one client's.
 type stream struct {
-	w     *response
-	limit time.Duration
-	buf   bytes.Buffer
-	last  *snapshot // that was sent
+	w      *response
+	limit  time.Duration
+	last   *snapshot // that was sent
+	unsent bool      // something was written since the last flush
+	err    error     // of the first write that failed
 }
 
 // show writes the events of a snapshot that was not sent yet.
@@ -113,28 +113,37 @@ func turned(a, b results.Record) bool {
 }
 
 func (s *stream) event(kind, id string, data []byte) {
-	s.buf.WriteString("event: " + kind + "\n")
+	s.write("event: ", kind, "\n")
 	if id != "" {
-		s.buf.WriteString("id: " + id + "\n")
+		s.write("id: ", id, "\n")
 	}
-	s.buf.WriteString("data: ")
-	s.buf.Write(bytes.TrimSuffix(data, []byte("\n")))
-	s.buf.WriteString("\n\n")
+	s.write("data: ")
+	s.send(data)
+	s.write("\n\n")
 }
 
-// flush sends what was written, within the limit. A client that does not take it is given up.
+func (s *stream) write(parts ...string) {
+	for _, part := range parts {
+		s.send([]byte(part))
+	}
+}
+
+// send hands bytes to the server, whose buffer is small: what a client does not take is not gathered here.
+func (s *stream) send(p []byte) {
+	if !s.unsent {
+		s.unsent = true
+		s.w.deadline(s.limit)
+	}
+	if s.err == nil {
+		_, s.err = s.w.Write(p)
+	}
+}
+
+// flush sends what was written. A client that did not take it within the limit is given up.
 func (s *stream) flush() bool {
-	if s.buf.Len() == 0 {
-		return true
+	if s.unsent && s.err == nil {
+		s.err = http.NewResponseController(s.w.ResponseWriter).Flush()
 	}
-	s.w.deadline(s.limit)
-	_, err := s.w.Write(s.buf.Bytes())
-	s.buf.Reset()
-	if s.buf.Cap() > 64<<10 {
-		s.buf = bytes.Buffer{} // one large result must not be held for as long as the stream lasts
-	}
-	if err == nil {
-		err = http.NewResponseController(s.w.ResponseWriter).Flush()
-	}
-	return err == nil
+	s.unsent = false
+	return s.err == nil
 }

@@ -79,12 +79,20 @@ type fakeStore struct {
 	reads         atomic.Int64
 }
 
-func newFakeStore(records ...results.Record) *fakeStore {
-	s := &fakeStore{records: map[string]results.Record{}}
-	for _, r := range records {
-		s.put(r)
-	}
+func newFakeStore() *fakeStore {
+	s := &fakeStore{}
+	s.reset()
 	return s
+}
+
+func (s *fakeStore) reset() {
+	s.mu.Lock()
+	s.records, s.order = map[string]results.Record{}, nil
+	s.mu.Unlock()
+	s.put(record("waiting", results.Queued))
+	s.put(record("running", results.Running))
+	s.put(record("finished", results.Succeeded))
+	s.put(record("sessions.cleanup@2026-03-01T00:00:00Z", results.Retrying))
 }
 
 func (s *fakeStore) put(r results.Record) {
@@ -206,10 +214,7 @@ func (l *lockedBuilder) String() string {
 
 func newFixture(t testing.TB, change ...func(*Config)) *fixture {
 	t.Helper()
-	f := &fixture{sender: &fakeSender{}, logs: &lockedBuilder{}, store: newFakeStore(
-		record("waiting", results.Queued), record("running", results.Running), record("finished", results.Succeeded),
-		record("sessions.cleanup@2026-03-01T00:00:00Z", results.Retrying),
-	)}
+	f := &fixture{sender: &fakeSender{}, logs: &lockedBuilder{}, store: newFakeStore()}
 	cfg := Config{
 		Registry: testRegistry(), Sender: f.sender, Store: f.store,
 		Queues: func(context.Context) ([]sqsqueue.Depth, error) {

@@ -38,7 +38,7 @@ func newSnapshot(r results.Record) *snapshot {
 	sum := fnv.New32a()
 	_, _ = sum.Write(data)
 	id := strconv.FormatInt(r.UpdatedAt.UnixMilli(), 10) + "-" + string(r.State) + "-" + strconv.FormatUint(uint64(sum.Sum32()), 36)
-	return &snapshot{record: r, id: id, data: data[:len(data)-1]}
+	return &snapshot{record: r, id: id, data: data}
 }
 
 // over reports that there is nothing more to come.

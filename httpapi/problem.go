@@ -245,7 +245,7 @@ func (a *API) write(w *response, status int, contentType string, v any) {
 // retryTime is what clients of event streams wait before they connect again.
 const retryTime = 2 * time.Second
 
-// marshal is JSON without the escapes that only HTML needs, on one line.
+// marshal is JSON on one line, without the escapes that only HTML needs and without a line feed.
 func marshal(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -253,5 +253,5 @@ func marshal(v any) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return buf.Bytes(), nil
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }

@@ -195,13 +195,14 @@ func (g *schemas) members(s *schema, t reflect.Type, seen map[reflect.Type]bool)
 	seen[t] = true
 	var embedded []reflect.Type
 	for field := range t.Fields() {
-		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		tag := field.Tag.Get("json")
+		name, options, _ := strings.Cut(tag, ",")
 		inner := field.Type
 		if inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
 		}
 		switch {
-		case name == "-" && options == "":
+		case tag == "-":
 			continue
 		case field.Anonymous && name == "" && inner.Kind() == reflect.Struct && known[inner].Type == nil:
 			if !seen[inner] {
