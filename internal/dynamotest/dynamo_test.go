@@ -1,0 +1,129 @@
+// Package dynamotest runs the suite of job records on DynamoDB's stand-ins: AWS's own DynamoDB Local, and MiniStack. The
+// suites are together here so that 'go test ./...', which has neither, says "no tests to run" of this package, and what was
+// left out is plain to see.
+package dynamotest
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/uuid"
+
+	"github.com/coretasks/core/internal/resulttest"
+	"github.com/coretasks/core/internal/testenv"
+	"github.com/coretasks/core/results"
+	"github.com/coretasks/core/results/dynamostore"
+)
+
+// A service is a stand-in for DynamoDB, with the variable that holds its endpoint URL.
+type service struct{ name, variable, script string }
+
+var (
+	dynamoDBLocal = service{"DynamoDB Local", "CORE_TEST_DYNAMODB_LOCAL", "scripts/dynamodb-local"}
+	miniStack     = service{"MiniStack", "CORE_TEST_MINISTACK", "scripts/ministack"}
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(dynamoDBLocal.variable) != "" || os.Getenv(miniStack.variable) != "" || testenv.Required() {
+		os.Exit(m.Run())
+	}
+	fmt.Printf("left out: job records on DynamoDB's stand-ins; run make test, or %s=$(%s up) %s=$(%s up) go test ./...\n",
+		dynamoDBLocal.variable, dynamoDBLocal.script, miniStack.variable, miniStack.script)
+	flag.Parse()
+	if err := flag.Set("test.run", "^$"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	if err := dependOn(dynamoDBLocal.variable, miniStack.variable, testenv.RequireVar); err != nil {
+		fmt.Println(err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// dependOn makes go test run this package again once one of the variables is set, instead of showing the outcome that it
+// has kept: it takes note only of the variables that are read while tests run, and here none do.
+func dependOn(variables ...string) error {
+	log := flag.Lookup("test.testlogfile")
+	if log == nil || log.Value.String() == "" { // nothing is kept
+		return nil
+	}
+	f, err := os.OpenFile(log.Value.String(), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	for _, variable := range variables {
+		if _, err := fmt.Fprintln(f, "getenv", variable); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	return f.Close()
+}
+
+// client returns a client of the service that was announced; without one the test is left out, or fails where it must run.
+func (s service) client(t testing.TB) *dynamodb.Client {
+	t.Helper()
+	endpoint := strings.TrimSuffix(os.Getenv(s.variable), "/")
+	if endpoint == "" {
+		testenv.Unavailable(t, "needs %s: run make test, or %s=$(%s up) go test ./...", s.name, s.variable, s.script)
+	}
+	client := dynamodb.New(dynamodb.Options{
+		Region: "us-east-1", BaseEndpoint: &endpoint,
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		HTTPClient:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := client.ListTables(ctx, &dynamodb.ListTablesInput{}); err != nil {
+		t.Fatalf("%s at %s=%s does not answer; start it with %s up: %v", s.name, s.variable, endpoint, s.script, err)
+	}
+	return client
+}
+
+// table makes a table that is deleted when the test ends.
+func table(t testing.TB, client *dynamodb.Client) string {
+	t.Helper()
+	name := "core-" + uuid.NewString()
+	if err := dynamostore.CreateTable(t.Context(), client, name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
+			t.Errorf("the table is left behind: %v", err)
+		}
+	})
+	return name
+}
+
+func harness(client *dynamodb.Client) resulttest.Harness {
+	return resulttest.Harness{
+		MaxResult: dynamostore.MaxResult,
+		New: func(t *testing.T) resulttest.Open {
+			t.Helper()
+			name := table(t, client)
+			return func(t testing.TB, o resulttest.Options) results.Store {
+				t.Helper()
+				return dynamostore.New(client, name, dynamostore.Options{Retention: o.Retention, Now: o.Now})
+			}
+		},
+	}
+}
+
+func TestStoreOnDynamoDBLocal(t *testing.T) {
+	t.Parallel()
+	resulttest.Run(t, harness(dynamoDBLocal.client(t)))
+}
+
+func TestStoreOnMiniStack(t *testing.T) {
+	t.Parallel()
+	resulttest.Run(t, harness(miniStack.client(t)))
+}
