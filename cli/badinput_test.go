@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -51,6 +50,17 @@ func TestBadInput(t *testing.T) {
 		"invalid address":        {args: "local --local-addr here", code: 2, want: `--local-addr "here" is invalid`},
 		"a public address":       {args: "local --local-addr 0.0.0.0:0", code: 2, want: "is not loopback"},
 		"an address in use":      {args: "local", code: 1, want: "in use by another process"},
+		"jobs without a verb":    {args: "jobs", code: 2, want: "name one of: get, watch, list, cancel"},
+		"no such job":            {args: "jobs get j1", code: 1, want: `job "j1": no such job, or its record has expired`},
+		"no such job to watch":   {args: "jobs watch j1", code: 1, want: `job "j1": no such job`},
+		"no such job to cancel":  {args: "jobs cancel j1", code: 1, want: `job "j1": no such job`},
+		"no such state":          {args: "jobs list --state done", code: 2, want: `--state "done" is invalid: use one of [queued`},
+		"no such page":           {args: "jobs list --cursor x", code: 1, want: "invalid cursor"},
+		"no such store":          {args: "jobs list --results mysql://x", code: 2, want: `--results "mysql://x" is invalid`},
+		"no store":               {args: "jobs list --results none", code: 1, want: "no results store: set --results (CORE_RESULTS)"},
+		"no store to wait with":  {args: "enqueue note --wait --results none", code: 1, want: "--wait: no results store"},
+		"an open API":            {args: "run --addr 0.0.0.0:0", code: 2, want: "is not loopback: set CORE_API_TOKEN"},
+		"an API address in use":  {args: "run", code: 1, want: "is in use, perhaps by another 'core dev'"},
 		"queues without a verb":  {args: "queues", code: 2, want: "name one of: apply, list"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +93,7 @@ func TestBadSurroundings(t *testing.T) {
 		_, _ = w.Write([]byte("<html>It works!</html>"))
 	}))
 	t.Cleanup(garbage.Close)
-	closed := closedAddr(t)
+	closed := mainjob.FreeAddr(t)
 	creds := []string{"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"}
 	for name, tc := range map[string]struct {
 		env  []string
@@ -112,20 +122,6 @@ func TestBadSurroundings(t *testing.T) {
 	}
 }
 
-func closedAddr(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := listener.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	return listener.Addr().String()
-}
-
 // TestBadState gives the embedded queue a state directory that it can't use.
 func TestBadState(t *testing.T) {
 	t.Parallel()
@@ -146,7 +142,7 @@ func TestBadState(t *testing.T) {
 		"locked": {
 			prepare: func(t *testing.T, w *mainjob.World) {
 				t.Helper()
-				other := &mainjob.World{Dir: w.Dir, Env: []string{"CORE_LOCAL_ADDR=" + closedAddr(t)}}
+				other := &mainjob.World{Dir: w.Dir, Env: []string{"CORE_LOCAL_ADDR=" + mainjob.FreeAddr(t)}}
 				other.Start(t, "serving SQS", "local")
 			},
 			want: "in use by another process",

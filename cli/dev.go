@@ -2,8 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ func (p *program) devCommand() *cobra.Command {
 	var (
 		endpoint endpointFlags
 		worker   workerFlags
+		addr     string
 	)
 	cmd := &cobra.Command{
 		Use:   "dev",
@@ -26,19 +28,23 @@ func (p *program) devCommand() *cobra.Command {
 			if err := worker.parse(); err != nil {
 				return err
 			}
+			if err := checkLoopback(addr, endpoint.allowRemote && os.Getenv(tokenVar) != ""); err != nil {
+				return err
+			}
 			p.settings.local = true
 			return p.serveLocal(cmd.Context(), endpoint, func(ctx context.Context, em *emulator.Emulator) error {
-				return p.dev(ctx, em, worker.config)
+				return p.dev(ctx, em, addr, worker.config)
 			})
 		},
 	}
+	cmd.Flags().StringVar(&addr, "addr", DefaultAPIAddr, "address of the HTTP API")
 	endpoint.add(cmd)
 	worker.add(cmd.Flags())
 	return cmd
 }
 
-// dev works the embedded queue in the same process, through the very client that AWS gets.
-func (p *program) dev(ctx context.Context, em *emulator.Emulator, cfg sqsqueue.WorkerConfig) error {
+// dev works the embedded queue in the same process, through the very client that AWS gets, and serves the HTTP API.
+func (p *program) dev(ctx context.Context, em *emulator.Emulator, addr string, cfg sqsqueue.WorkerConfig) (err error) {
 	client, err := sqsqueue.New(em.SQS(), sqsqueue.Config{Prefix: p.settings.prefix, Logger: p.logger()})
 	if err != nil {
 		return &usageError{err: err}
@@ -46,11 +52,20 @@ func (p *program) dev(ctx context.Context, em *emulator.Emulator, cfg sqsqueue.W
 	if _, err := sqsqueue.Apply(ctx, client, p.registry); err != nil {
 		return err
 	}
-	return p.work(ctx, em.SQS(), cfg, func(*slog.Logger) { p.welcome(cfg) })
+	store, err := p.store(ctx)
+	if err != nil {
+		return err
+	}
+	if store != nil {
+		defer func() { err = errors.Join(err, store.Close()) }()
+	}
+	return p.serveAPI(ctx, em.SQS(), store, addr, true, func(ctx context.Context) error {
+		return p.work(ctx, em.SQS(), store, cfg, func() { p.welcome(addr, cfg) })
+	})
 }
 
 // welcome says in a few lines what is running and what to try next.
-func (p *program) welcome(cfg sqsqueue.WorkerConfig) {
+func (p *program) welcome(addr string, cfg sqsqueue.WorkerConfig) {
 	var names []string
 	for _, t := range p.registry.Tasks() {
 		names = append(names, t.Info().Name)
@@ -58,6 +73,10 @@ func (p *program) welcome(cfg sqsqueue.WorkerConfig) {
 	p.say("Working %s (%d at once).", strings.Join(names, ", "), cfg.Concurrency)
 	p.say("  queues    %s", strings.Join(p.queueList(cfg), ", "))
 	p.say("  endpoint  http://%s (SQS, for any AWS client)", p.settings.localAddr)
+	p.say("  HTTP API  http://%s (described at /openapi.json)", addr)
+	if p.web != nil {
+		p.say("  pages     http://%s/", addr)
+	}
 	p.say("  state     %s (survives restarts)", StateDir())
 	p.say("Try in another terminal:\n  %s %s", p.name, p.tryNext())
 	p.say("Stop with Ctrl-C.")

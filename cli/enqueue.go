@@ -1,18 +1,24 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/sqsqueue"
 	"github.com/coretasks/core/tasks"
 )
 
 func (p *program) enqueueCommand() *cobra.Command {
-	var countdown time.Duration
+	var (
+		countdown, timeout time.Duration
+		wait               bool
+	)
 	cmd := &cobra.Command{
 		Use:   "enqueue TASK [JSON]",
 		Short: "Enqueue a job by its task's name and print the job's ID",
@@ -36,20 +42,64 @@ The parameters are one JSON value; without them they are {}, and with - they are
 			case len(args) == 2:
 				params = []byte(args[1])
 			}
-			return p.withClient(cmd.Context(), func(client *sqsqueue.Client) error {
-				job, err := task.DelayJSON(cmd.Context(), client, params, tasks.Countdown(countdown))
-				if err != nil {
-					return err
+			store, err := p.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if store == nil {
+				if wait {
+					return fmt.Errorf("--wait: %w", errNoStore)
 				}
-				return p.print(job, func(w io.Writer) error {
-					_, err := fmt.Fprintln(w, job.ID)
-					return err
-				})
-			})
+				return p.enqueue(cmd.Context(), task, params, countdown, nil, nil)
+			}
+			var then func(tasks.Job) error
+			if wait {
+				then = func(job tasks.Job) error { return p.result(cmd.Context(), store, job, timeout) }
+			}
+			return errors.Join(p.enqueue(cmd.Context(), task, params, countdown, store, then), store.Close())
 		},
 	}
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait for the job's end and print its result; exit code 1 if it did not succeed")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "with --wait, give up after this time (default never)")
 	cmd.Flags().DurationVar(&countdown, "countdown", 0, "wait so long before the job runs, such as 60s or 36h")
 	return cmd
+}
+
+// enqueue sends one job, with a record of it where there is a store. It prints the job's ID, or calls then.
+func (p *program) enqueue(ctx context.Context, task tasks.AnyTask, params []byte, countdown time.Duration, store results.Store, then func(tasks.Job) error) error {
+	return p.withClient(ctx, func(client *sqsqueue.Client) error {
+		var to tasks.Sender = client
+		if store != nil && !p.settings.finalOnly {
+			to = results.Track(client, store, p.logger())
+		}
+		job, err := task.DelayJSON(ctx, to, params, tasks.Countdown(countdown))
+		if err != nil {
+			return err
+		}
+		if then != nil {
+			return then(job)
+		}
+		return p.print(job, func(w io.Writer) error {
+			_, err := fmt.Fprintln(w, job.ID)
+			return err
+		})
+	})
+}
+
+// result follows a job to its end and prints what it returned.
+func (p *program) result(ctx context.Context, store results.Store, job tasks.Job, timeout time.Duration) error {
+	p.say("job %s", job.ID)
+	record, err := p.follow(ctx, store, job.ID, timeout)
+	if err != nil {
+		return err
+	}
+	if err := failure(record); err != nil {
+		return err
+	}
+	return p.print(record, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, string(record.Result))
+		return err
+	})
 }
 
 func (p *program) completeTask(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -71,7 +71,7 @@ func (p *program) serveLocal(ctx context.Context, flags endpointFlags, do func(c
 	defer func() { err = errors.Join(err, em.Close()) }()
 	listener, err := net.Listen("tcp", p.settings.localAddr)
 	if err != nil {
-		return p.explainListen(err)
+		return explainListen(err, p.settings.localAddr, "--local-addr")
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -98,25 +98,25 @@ func (p *program) serveLocal(ctx context.Context, flags endpointFlags, do func(c
 	return err
 }
 
-func (p *program) explainListen(err error) error {
+func explainListen(err error, addr, flag string) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is in use: another 'core dev' or 'core local' may be running; stop it or choose another address with --local-addr", p.settings.localAddr)
+		return fmt.Errorf("%s is in use, perhaps by another 'core dev'; stop that or choose another address with %s", addr, flag)
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("may not listen on %s; choose a port above 1023 with --local-addr", p.settings.localAddr)
+		return fmt.Errorf("may not listen on %s; choose a port above 1023 with %s", addr, flag)
 	}
-	return fmt.Errorf("listen on %s: %w", p.settings.localAddr, err)
+	return fmt.Errorf("listen on %s: %w", addr, err)
 }
 
 // checkLoopback refuses to serve the network by accident: the endpoint asks for no credentials.
 func checkLoopback(addr string, allowRemote bool) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return usagef("--local-addr %q is invalid: %w", addr, err)
+		return usagef("address %q is invalid: %w", addr, err)
 	}
 	ip := net.ParseIP(host)
 	if allowRemote || host == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	return usagef("--local-addr %s is not loopback: whoever reaches it could run tasks; add --allow-remote if that is meant", addr)
+	return usagef("%s is not loopback: whoever reaches it could run tasks; add --allow-remote if that is meant", addr)
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -34,6 +36,22 @@ type Option func(*program)
 // Example names a task and parameters that work, for the commands that say what to try next.
 func Example(task, params string) Option {
 	return func(p *program) { p.example = fmt.Sprintf("enqueue --local %s '%s'", task, params) }
+}
+
+// A Web is what a program's own pages in 'core dev' may use.
+type Web struct {
+	// Queue sends jobs and makes their records.
+	Queue tasks.Sender
+	// Store has the records of jobs.
+	Store results.Store
+	// API serves the routes of the HTTP API (/tasks, /jobs, ...), for pages that follow a job by its event stream.
+	API http.Handler
+}
+
+// WithWeb serves a program's own pages beside the HTTP API in 'core dev': whatever is no route of the API goes to the
+// handler that build makes.
+func WithWeb(build func(Web) http.Handler) Option {
+	return func(p *program) { p.web = build }
 }
 
 // Main runs the command line of the process with the tasks of the registry, and exits: 0 when all went well, 1 after an
@@ -80,6 +98,7 @@ type program struct {
 	registry       *tasks.Registry
 	name           string // how the user calls this program
 	example        string
+	web            func(Web) http.Handler
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
@@ -130,8 +149,8 @@ func (p *program) root() *cobra.Command {
 	}
 	p.settings.flags(root.PersistentFlags())
 	root.AddCommand(
-		p.devCommand(), p.localCommand(), p.workerCommand(), p.enqueueCommand(),
-		p.queuesCommand(), p.doctorCommand(), p.versionCommand(),
+		p.devCommand(), p.localCommand(), p.workerCommand(), p.runCommand(), p.enqueueCommand(),
+		p.jobsCommand(), p.queuesCommand(), p.doctorCommand(), p.versionCommand(),
 	)
 	return root
 }

@@ -27,6 +27,8 @@ type settings struct {
 	local     bool
 	localAddr string
 	prefix    string
+	results   string
+	finalOnly bool
 	output    string
 	logFormat string
 	logLevel  string
@@ -36,6 +38,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.local, "local", false, "use the embedded queue of 'core dev' or 'core local' instead of AWS")
 	f.StringVar(&s.localAddr, "local-addr", DefaultLocalAddr, "address of the embedded queue")
 	f.StringVar(&s.prefix, "queue-prefix", "", "put before every queue's name, to keep environments apart")
+	f.StringVar(&s.results, "results", "", "where records of jobs are kept: none, sqlite://FILE or dynamodb://TABLE (default none; with --local a file in the state directory)")
+	f.BoolVar(&s.finalOnly, "results-final-only", false, "write only how jobs end: one write a job instead of three, but no progress and no cancelling")
 	f.StringVar(&s.output, "output", "text", "how to print data: text or json")
 	f.StringVar(&s.logFormat, "log-format", "text", "how to log, on standard error: text or json")
 	f.StringVar(&s.logLevel, "log-level", "info", "what to log: debug, info, warn or error")

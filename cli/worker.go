@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/sqsqueue"
 	"github.com/coretasks/core/tasks"
 )
@@ -63,7 +64,15 @@ func (p *program) workerCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.hint(p.work(cmd.Context(), api, flags.config, nil))
+			store, err := p.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			err = p.work(cmd.Context(), api, store, flags.config, nil)
+			if store != nil {
+				err = errors.Join(err, store.Close())
+			}
+			return p.hint(err)
 		},
 	}
 	flags.add(cmd.Flags())
@@ -73,24 +82,33 @@ func (p *program) workerCommand() *cobra.Command {
 	return cmd
 }
 
-// work checks the queues and works them until ctx ends. It calls ready, if any, when the worker is about to start.
-func (p *program) work(ctx context.Context, api sqsqueue.API, cfg sqsqueue.WorkerConfig, ready func(*slog.Logger)) error {
+// work checks the queues and works them until ctx ends, with records in the store unless that is nil. It calls ready, if any, when the worker is about to start.
+func (p *program) work(ctx context.Context, api sqsqueue.API, store results.Store, cfg sqsqueue.WorkerConfig, ready func()) (err error) {
 	logger := p.logger()
 	client, err := sqsqueue.New(api, sqsqueue.Config{Prefix: p.settings.prefix, Logger: logger})
 	if err != nil {
 		return &usageError{err: err}
 	}
-	worker, err := sqsqueue.NewWorker(client, p.registry, cfg)
-	if err != nil {
+	if err := p.checkQueues(ctx, client, cfg, logger); err != nil {
 		return err
 	}
-	if err := p.checkQueues(ctx, client, cfg, logger); err != nil {
+	recorder := p.recorder(store, logger)
+	if recorder != nil {
+		cfg.Recorder = recorder
+		defer func() {
+			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), sqsqueue.DefaultShutdownTimeout)
+			defer cancel()
+			err = errors.Join(err, recorder.Close(closing))
+		}()
+	}
+	worker, err := sqsqueue.NewWorker(client, p.registry, cfg)
+	if err != nil {
 		return err
 	}
 	if ready == nil {
 		logger.Info("worker started", "queues", strings.Join(p.queueList(cfg), ","), "concurrency", cfg.Concurrency)
 	} else {
-		ready(logger)
+		ready()
 	}
 	err = worker.Run(ctx)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), sqsqueue.DefaultShutdownTimeout)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -92,7 +93,7 @@ func (r *Recorder) Start(ctx context.Context, a tasks.Attempt, cancel context.Ca
 		if finished.Record.State == Dead {
 			return 0, &tasks.DeadError{Record: finished.Record}
 		}
-		return 0, errors.Join(tasks.ErrSkip, finished)
+		return 0, fmt.Errorf("%w: %w", tasks.ErrSkip, finished)
 	}
 	r.told(err)
 	if err != nil {

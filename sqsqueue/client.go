@@ -216,3 +216,9 @@ func (c *Client) Close(ctx context.Context) error {
 func seconds(d time.Duration) int32 {
 	return int32((d + time.Second - 1) / time.Second)
 }
+
+// Ping reports whether a queue can be reached. It asks for the queue's settings, which costs a request.
+func (c *Client) Ping(ctx context.Context, queue string) error {
+	_, err := c.attributes(ctx, queue)
+	return err
+}

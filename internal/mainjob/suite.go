@@ -2,6 +2,7 @@ package mainjob
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ func Run(t *testing.T, enter func(*testing.T) *World) {
 		"enqueue, delay, work, retry, die":                killedByNothing,
 		"a worker killed in the middle of ten jobs":       killedInTheMiddle,
 		"a worker that is told to stop in the middle":     stoppedInTheMiddle,
+		"records, results and cancelling":                 recordsAndResults,
 		"a worker whose queues are missing or do not fit": queuesThatDoNotFit,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -211,4 +213,46 @@ func (w *World) deadLetter(t *testing.T) types.Message {
 
 func attribute(m types.Message, name string) string {
 	return aws.ToString(m.MessageAttributes[name].StringValue)
+}
+
+// recordsAndResults asks what became of jobs, from other processes than those that work them.
+func recordsAndResults(t *testing.T, w *World) {
+	w.Env = append(w.Env, "CORE_RESULTS=sqlite://"+filepath.Join(w.Dir, "jobs.db"))
+	w.Must(t, "queues", "apply")
+	early := w.Must(t, "enqueue", "note", `{"text":"early"}`)
+	w.Must(t, "jobs", "cancel", early)
+	worker := w.Start(t, "worker started", "worker", "--concurrency", "4", "--shutdown-timeout", "4s")
+
+	if got := w.Must(t, "enqueue", "note", `{"text":"hello"}`, "--wait", "--timeout", "30s"); got != `"hello"` {
+		t.Errorf("the result is %s", got)
+	}
+	code, stdout, stderr := w.Run(t, "", "enqueue", "note", `{"text":"x","fail":9,"permanent":true}`, "--wait", "--timeout", "30s")
+	if code != 1 || stdout != "" || !strings.Contains(stderr, `is dead (permanent): no user "x"`) {
+		t.Errorf("a dead job: %d, %q, %q", code, stdout, stderr)
+	}
+	flaky := w.Must(t, "enqueue", "note", `{"text":"flaky","fail":1}`)
+	if got := w.Must(t, "jobs", "watch", flaky, "--timeout", "30s"); !strings.Contains(got, "succeeded") || !strings.Contains(got, `"flaky"`) {
+		t.Errorf("watch printed\n%s", got)
+	}
+	long := w.Must(t, "enqueue", "note", `{"text":"long","millis":60000}`)
+	Await(t, "the long job runs", func() bool { return strings.Contains(w.Must(t, "jobs", "get", long), "running") })
+	w.Must(t, "jobs", "cancel", long)
+	Await(t, "the long job is cancelled", func() bool { return strings.Contains(w.Must(t, "jobs", "get", long), "cancelled") })
+	if code, _, stderr := w.Run(t, "", "jobs", "cancel", long); code != 1 || !strings.Contains(stderr, "the job is finished (cancelled)") {
+		t.Errorf("cancelling twice: %d, %s", code, stderr)
+	}
+	for state, want := range map[string]int{"succeeded": 2, "dead": 1, "cancelled": 2, "running": 0} {
+		if got := strings.Count(w.Must(t, "jobs", "list", "--state", state), " "+state+" "); got != want {
+			t.Errorf("%d jobs are listed as %s, want %d", got, state, want)
+		}
+	}
+	Await(t, "the queue is empty", func() bool { return w.empty(t) })
+	for _, d := range w.diary(t) {
+		if d.job == early {
+			t.Error("a job that was cancelled before it began has run")
+		}
+	}
+	if code, _ := worker.Terminate(t); code != 0 {
+		t.Errorf("the worker ended with %d", code)
+	}
 }

@@ -89,18 +89,25 @@ type World struct {
 	Env []string
 }
 
-// New returns a World with a free address for the embedded queue.
+// New returns a World with free addresses for the embedded queue and the HTTP API.
 func New(t *testing.T) *World {
+	t.Helper()
+	return &World{Dir: t.TempDir(), Env: []string{"CORE_LOCAL=1", "CORE_LOCAL_ADDR=" + FreeAddr(t), "CORE_ADDR=" + FreeAddr(t)}}
+}
+
+// FreeAddr returns a loopback address on which nothing listens.
+func FreeAddr(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return &World{Dir: t.TempDir(), Env: []string{"CORE_LOCAL=1", "CORE_LOCAL_ADDR=" + addr}}
+	defer func() {
+		if err := listener.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	return listener.Addr().String()
 }
 
 func (w *World) command(ctx context.Context, args ...string) *exec.Cmd {

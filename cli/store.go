@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/coretasks/core/results"
+	"github.com/coretasks/core/results/dynamostore"
+	"github.com/coretasks/core/results/sqlitestore"
+)
+
+// errNoStore says how to get records.
+var errNoStore = errors.New("no results store: set --results (CORE_RESULTS) to sqlite://FILE or dynamodb://TABLE")
+
+// resultsURL is the store that the flags ask for: locally a file beside the queues, elsewhere none unless it is said.
+func (p *program) resultsURL() string {
+	if p.settings.results == "" && p.settings.local {
+		return "sqlite://" + filepath.Join(StateDir(), "jobs.db")
+	}
+	return p.settings.results
+}
+
+// store opens the store of records that the flags ask for, or returns nil where they ask for none.
+func (p *program) store(ctx context.Context) (results.Store, error) {
+	kind, where, found := strings.Cut(p.resultsURL(), "://")
+	switch {
+	case !found && (kind == "" || kind == "none"):
+		return nil, nil //nolint:nilnil // no store is a setting, not an error
+	case kind == "sqlite" && where != "":
+		if err := os.MkdirAll(filepath.Dir(where), 0o700); err != nil {
+			return nil, fmt.Errorf("make the directory of the results store: %w", err)
+		}
+		return sqlitestore.Open(where, sqlitestore.Options{})
+	case kind == "dynamodb" && where != "":
+		cfg, err := p.awsConfig(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return dynamostore.New(dynamodb.NewFromConfig(cfg), where, dynamostore.Options{}), nil
+	}
+	return nil, usagef("--results %q is invalid: use none, sqlite://FILE or dynamodb://TABLE", p.settings.results)
+}
+
+// withStore calls do with the store, which must be there.
+func (p *program) withStore(ctx context.Context, do func(results.Store) error) error {
+	store, err := p.store(ctx)
+	if err != nil {
+		return err
+	}
+	if store == nil {
+		return errNoStore
+	}
+	return errors.Join(do(store), store.Close())
+}

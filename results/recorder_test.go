@@ -1,0 +1,296 @@
+package results_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coretasks/core/results"
+	"github.com/coretasks/core/results/sqlitestore"
+	"github.com/coretasks/core/tasks"
+)
+
+// shaky is a store that can be down, and counts its writes.
+type shaky struct {
+	results.Store
+	down   atomic.Bool
+	writes atomic.Int32
+}
+
+var errDown = errors.New("store is down")
+
+func (s *shaky) Start(ctx context.Context, st results.Start) (results.Record, error) {
+	if s.down.Load() {
+		return results.Record{}, errDown
+	}
+	s.writes.Add(1)
+	return s.Store.Start(ctx, st)
+}
+
+func (s *shaky) End(ctx context.Context, e results.End) error {
+	if s.down.Load() {
+		return errDown
+	}
+	s.writes.Add(1)
+	return s.Store.End(ctx, e)
+}
+
+func (s *shaky) Progress(ctx context.Context, id string, attempt int, fraction float64, text string, at time.Time) error {
+	s.writes.Add(1)
+	return s.Store.Progress(ctx, id, attempt, fraction, text, at)
+}
+
+// desk is an executor with its recorder and store, in a bubble.
+type desk struct {
+	*testing.T
+	store    *shaky
+	recorder *results.Recorder
+	log      *bytes.Buffer
+}
+
+func inBubble(t *testing.T, cfg results.Config, test func(d *desk)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		inner, err := sqlitestore.Open(filepath.Join(t.TempDir(), "jobs.db"), sqlitestore.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &desk{T: t, store: &shaky{Store: inner}, log: &bytes.Buffer{}}
+		cfg.Logger = slog.New(slog.NewTextHandler(d.log, nil))
+		d.recorder = results.NewRecorder(d.store, cfg)
+		defer func() {
+			if err := inner.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		test(d)
+		if err := d.recorder.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// deliver runs a task as a worker does, as the given delivery of the job "j".
+func (d *desk) deliver(task tasks.AnyTask, delivery int) tasks.Outcome {
+	d.Helper()
+	executor, err := tasks.NewExecutor(tasks.NewRegistry(task), tasks.ExecutorConfig{Logger: slog.New(slog.DiscardHandler), Recorder: d.recorder})
+	if err != nil {
+		d.Fatal(err)
+	}
+	body, err := tasks.Envelope{ID: "j", Task: task.Info().Name, Params: json.RawMessage("{}"), EnqueuedAt: time.Now().UTC()}.Encode()
+	if err != nil {
+		d.Fatal(err)
+	}
+	return executor.Execute(d.Context(), tasks.Delivery{Body: string(body), Queue: "default", Attempt: delivery})
+}
+
+func (d *desk) record() results.Record {
+	d.Helper()
+	r, err := d.store.Get(d.Context(), "j")
+	if err != nil {
+		d.Fatal(err)
+	}
+	return r
+}
+
+type none struct{}
+
+func TestADuplicateHasNoSecondEffect(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		cfg    results.Config
+		writes int32
+	}{"every state": {writes: 3}, "final states only": {cfg: results.Config{FinalOnly: true}, writes: 1}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, tc.cfg, func(d *desk) {
+				runs := 0
+				task := tasks.Define("t", func(context.Context, none) (int, error) {
+					runs++
+					return 42, nil
+				})
+				first, second := d.deliver(task, 1), d.deliver(task, 2)
+				if runs != 1 || first.Skipped || !second.Skipped || second.Verdict != tasks.Done {
+					d.Errorf("%d runs; outcomes %+v, %+v", runs, first, second)
+				}
+				if got, err := task.Result(d.Context(), d.store, "j"); got != 42 || err != nil {
+					d.Errorf("result %v, %v", got, err)
+				}
+				// A duplicate's Start is refused by a condition, which DynamoDB counts as a write all the same.
+				if n := d.store.writes.Load(); n != tc.writes {
+					d.Errorf("%d writes, want %d", n, tc.writes)
+				}
+			})
+		})
+	}
+}
+
+func TestADeadJobIsDeadLetteredAgain(t *testing.T) {
+	t.Parallel()
+	inBubble(t, results.Config{}, func(d *desk) {
+		runs := 0
+		task := tasks.Define("t", func(context.Context, none) (int, error) {
+			runs++
+			return 0, tasks.Permanent(errors.New("no such user"))
+		})
+		d.deliver(task, 1)
+		again := d.deliver(task, 2)
+		if runs != 1 || again.Verdict != tasks.Dead || again.Reason != tasks.ReasonPermanent || again.Err.Error() != "no such user" {
+			d.Errorf("%d runs; outcome %+v", runs, again)
+		}
+	})
+}
+
+func TestCrashesCostARunAndGiveBacksNone(t *testing.T) {
+	t.Parallel()
+	inBubble(t, results.Config{}, func(d *desk) {
+		task := tasks.Define("t", func(context.Context, none) (int, error) { return 0, errors.New("broken") }, tasks.MaxRetries(1))
+		// The first delivery is interrupted, and given back.
+		ctx, cancel := context.WithCancelCause(d.Context())
+		cancel(tasks.ErrShutdown)
+		attempt := tasks.Attempt{Job: tasks.Job{ID: "j", Task: "t", Queue: "default"}, Deliveries: 1}
+		if _, err := d.recorder.Start(ctx, attempt, cancel); err == nil {
+			d.recorder.End(d.Context(), tasks.Outcome{Verdict: tasks.GiveBack, Attempt: attempt})
+		}
+		if second := d.deliver(task, 2); second.Verdict != tasks.Retry {
+			d.Errorf("the second delivery, the first run: %+v", second)
+		}
+		if r := d.record(); r.State != results.Retrying || r.Attempt != 2 {
+			d.Errorf("record %+v", r)
+		}
+		if third := d.deliver(task, 3); third.Verdict != tasks.Dead {
+			d.Errorf("the third delivery, the second run: %+v", third)
+		}
+	})
+}
+
+func TestCancellationReachesARunningJob(t *testing.T) {
+	t.Parallel()
+	inBubble(t, results.Config{}, func(d *desk) {
+		task := tasks.Define("t", func(ctx context.Context, _ none) (int, error) {
+			select {
+			case <-ctx.Done():
+				return 0, context.Cause(ctx)
+			case <-time.After(time.Hour):
+				return 0, nil
+			}
+		})
+		time.AfterFunc(time.Minute, func() {
+			if _, err := d.store.Cancel(d.Context(), "j", time.Now().UTC()); err != nil {
+				d.Error(err)
+			}
+		})
+		start := time.Now()
+		out := d.deliver(task, 1)
+		if took := time.Since(start); !out.Cancelled || took > time.Minute+5*time.Second {
+			d.Errorf("outcome %+v after %v", out, took)
+		}
+		if r := d.record(); r.State != results.Cancelled {
+			d.Errorf("record %+v", r)
+		}
+		if again := d.deliver(task, 2); !again.Skipped {
+			d.Errorf("a cancelled job ran again: %+v", again)
+		}
+	})
+}
+
+func TestProgressIsThrottled(t *testing.T) {
+	t.Parallel()
+	inBubble(t, results.Config{}, func(d *desk) {
+		task := tasks.Define("t", func(ctx context.Context, _ none) (int, error) {
+			for i := range 10_000 {
+				tasks.Progress(ctx, float64(i)/10_000, "rows fetched")
+				time.Sleep(time.Millisecond)
+			}
+			r, err := d.store.Get(ctx, "j")
+			if err != nil || r.Progress < 0.9 || r.ProgressText != "rows fetched" {
+				d.Errorf("near the end the record says %v %q (%v)", r.Progress, r.ProgressText, err)
+			}
+			return 0, nil
+		})
+		d.deliver(task, 1)
+		if n := d.store.writes.Load(); n > 25 {
+			d.Errorf("%d writes for 10,000 steps in 10 s", n)
+		}
+	})
+}
+
+func TestAStoreThatIsDownStopsNoWork(t *testing.T) {
+	t.Parallel()
+	inBubble(t, results.Config{}, func(d *desk) {
+		task := tasks.Define("t", func(context.Context, none) (int, error) { return 42, nil })
+		d.store.down.Store(true)
+		if out := d.deliver(task, 1); out.Verdict != tasks.Done || out.Skipped {
+			d.Errorf("outcome %+v", out)
+		}
+		if out := d.deliver(task, 1); out.Verdict != tasks.Done {
+			d.Errorf("outcome %+v", out)
+		}
+		time.Sleep(time.Minute)
+		if n := strings.Count(d.log.String(), "the results store fails"); n != 1 {
+			d.Errorf("said %d times that the store fails:\n%s", n, d.log)
+		}
+		d.store.down.Store(false)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if r := d.record(); r.State != results.Succeeded || string(r.Result) != "42" {
+			d.Errorf("the final state was not caught up: %+v", r)
+		}
+		if !strings.Contains(d.log.String(), "the results store works again") {
+			d.Errorf("the log does not say that the store is back:\n%s", d.log)
+		}
+	})
+}
+
+func TestCloseSaysWhatWasLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &shaky{}
+		store.down.Store(true)
+		recorder := results.NewRecorder(store, results.Config{Logger: slog.New(slog.DiscardHandler)})
+		for i := range 3 {
+			recorder.End(t.Context(), tasks.Outcome{Verdict: tasks.Done, Attempt: tasks.Attempt{Job: tasks.Job{ID: string(rune('a' + i))}}})
+		}
+		if lost, ok := errors.AsType[*results.LostError](recorder.Close(t.Context())); !ok || lost.Jobs != 3 {
+			t.Errorf("Close: %v", lost)
+		}
+	})
+}
+
+func TestTrackRecordsWhatWasSent(t *testing.T) {
+	t.Parallel()
+	inBubble(t, results.Config{}, func(d *desk) {
+		task := tasks.Define("t", func(context.Context, int) (int, error) { return 0, nil })
+		jobs, err := task.DelayMany(d.Context(), results.Track(half{}, d.store, nil), []int{1, 2, 3, 4})
+		if err == nil {
+			d.Fatal("two of four must fail")
+		}
+		for i, job := range jobs {
+			r, err := d.store.Get(d.Context(), job.ID)
+			if sent := i%2 == 0; sent != (err == nil) || sent && r.State != results.Queued {
+				d.Errorf("job %d: %+v, %v", i, r, err)
+			}
+		}
+	})
+}
+
+// half is a sender that refuses every second message.
+type half struct{}
+
+func (half) Send(_ context.Context, msgs []tasks.Message) []error {
+	errs := make([]error, len(msgs))
+	for i := range errs {
+		if i%2 == 1 {
+			errs[i] = errDown
+		}
+	}
+	return errs
+}
