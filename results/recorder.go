@@ -97,7 +97,7 @@ func (r *Recorder) Start(ctx context.Context, a tasks.Attempt, cancel context.Ca
 	}
 	r.told(err)
 	if err != nil {
-		return 0, nil //nolint:nilerr // a store that is down stops no work; told has said so
+		return 0, nil // a store that is down stops no work; told has said so
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
