@@ -125,6 +125,48 @@ func TestListBoundsItsWork(t *testing.T) {
 	}
 }
 
+// Where the work is given up in one partition, what the others have beyond that place waits for the next page.
+func TestListGivesUpInOrder(t *testing.T) {
+	t.Parallel()
+	base := time.Now().Truncate(time.Second).UTC()
+	job := func(task string, age int) item {
+		return item{Record: results.Record{
+			ID: fmt.Sprintf("%s-%06d", task, age), Task: task, State: results.Dead, EnqueuedAt: base.Add(-time.Duration(age) * time.Millisecond),
+			UpdatedAt: base, ExpiresAt: base.Add(time.Hour),
+		}}
+	}
+	f := &fake{partitions: map[string][]item{}}
+	full, few := shardKey(results.Dead, 3), shardKey(results.Dead, 5)
+	for age := range 40_000 {
+		f.partitions[full] = append(f.partitions[full], job("common", age))
+	}
+	f.partitions[full] = append(f.partitions[full], job("rare", 40_000))
+	for _, age := range []int{1, 30_000, 39_999, 50_000} {
+		f.partitions[few] = append(f.partitions[few], job("rare", age))
+	}
+	s, filter := New(f, "jobs", Options{}), results.Filter{Task: "rare", State: results.Dead}
+	var got []string
+	for pages := 1; ; pages++ {
+		page, err := s.List(t.Context(), filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range page.Records {
+			got = append(got, r.ID)
+		}
+		if filter.Cursor = page.Next; page.Next == "" {
+			break
+		}
+		if pages > 10 {
+			t.Fatal("no end")
+		}
+	}
+	want := []string{"rare-000001", "rare-030000", "rare-039999", "rare-040000", "rare-050000"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // A page costs what the package's comment says.
 func TestListCost(t *testing.T) {
 	t.Parallel()
