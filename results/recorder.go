@@ -58,6 +58,7 @@ type running struct {
 
 type progress struct {
 	cancel   context.CancelCauseFunc
+	attempt  int // as the record counts it, which may be more than this delivery's own number
 	fraction float64
 	text     string
 	at       time.Time
@@ -101,7 +102,7 @@ func (r *Recorder) Start(ctx context.Context, a tasks.Attempt, cancel context.Ca
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.running[running{a.ID, a.Deliveries}] = &progress{cancel: cancel}
+	r.running[running{a.ID, a.Deliveries}] = &progress{cancel: cancel, attempt: max(record.Attempt, a.Deliveries)}
 	return record.Runs, nil
 }
 
@@ -133,9 +134,14 @@ func (r *Recorder) Progress(a tasks.Attempt, fraction float64, text string) {
 func (r *Recorder) End(ctx context.Context, o tasks.Outcome) {
 	a := o.Attempt
 	r.mu.Lock()
-	delete(r.running, running{a.ID, a.Deliveries})
+	key := running{a.ID, a.Deliveries}
+	p, started := r.running[key]
+	delete(r.running, key)
 	r.mu.Unlock()
 	end, ok := endOf(o)
+	if started {
+		end.Attempt = p.attempt
+	}
 	if !ok || r.config.FinalOnly && !end.State.Final() {
 		return
 	}
@@ -203,9 +209,9 @@ func (r *Recorder) write(ctx context.Context, end End) {
 	r.pending = append(r.pending, end)
 }
 
-// settled reports whether the store has answered for good: written, or not wanted any more.
+// settled reports whether the store has answered for good: written, not wanted any more, or not to be had.
 func settled(err error) bool {
-	return err == nil || errors.Is(err, ErrFinished) || errors.Is(err, ErrStale) || errors.Is(err, ErrNotFound)
+	return err == nil || errors.Is(err, ErrInvalid) || errors.Is(err, ErrFinished) || errors.Is(err, ErrStale) || errors.Is(err, ErrNotFound)
 }
 
 // told notes whether the store works, and says so when that has changed.
@@ -258,7 +264,7 @@ func (r *Recorder) writeProgress(ctx context.Context) {
 	r.mu.Unlock()
 	for _, c := range changes {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		err := r.store.Progress(ctx, c.id, c.attempt, c.fraction, c.text, c.at)
+		err := r.store.Progress(ctx, c.id, c.progress.attempt, c.fraction, c.text, c.at)
 		cancel()
 		if !settled(err) {
 			r.told(err)

@@ -5,8 +5,6 @@ package dynamotest
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -33,40 +31,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(dynamoDBLocal.variable) != "" || os.Getenv(miniStack.variable) != "" || testenv.Required() {
-		os.Exit(m.Run())
-	}
-	fmt.Printf("left out: job records on DynamoDB's stand-ins; run make test, or %s=$(%s up) %s=$(%s up) go test ./...\n",
-		dynamoDBLocal.variable, dynamoDBLocal.script, miniStack.variable, miniStack.script)
-	flag.Parse()
-	if err := flag.Set("test.run", "^$"); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	if err := dependOn(dynamoDBLocal.variable, miniStack.variable, testenv.RequireVar); err != nil {
-		fmt.Println(err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// dependOn makes go test run this package again once one of the variables is set, instead of showing the outcome that it
-// has kept: it takes note only of the variables that are read while tests run, and here none do.
-func dependOn(variables ...string) error {
-	log := flag.Lookup("test.testlogfile")
-	if log == nil || log.Value.String() == "" { // nothing is kept
-		return nil
-	}
-	f, err := os.OpenFile(log.Value.String(), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	for _, variable := range variables {
-		if _, err := fmt.Fprintln(f, "getenv", variable); err != nil {
-			return errors.Join(err, f.Close())
-		}
-	}
-	return f.Close()
+	testenv.Main(m, fmt.Sprintf("job records on DynamoDB's stand-ins; run make test, or %s=$(%s up) %s=$(%s up) go test ./...",
+		dynamoDBLocal.variable, dynamoDBLocal.script, miniStack.variable, miniStack.script),
+		dynamoDBLocal.variable, miniStack.variable)
 }
 
 // client returns a client of the service that was announced; without one the test is left out, or fails where it must run.

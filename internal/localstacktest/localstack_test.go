@@ -4,9 +4,7 @@
 package localstacktest
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/google/uuid"
@@ -19,14 +17,8 @@ import (
 
 func TestMain(m *testing.M) {
 	mainjob.Main()
-	if os.Getenv(testenv.LocalStackVar) == "" && !testenv.Required() {
-		fmt.Printf("left out: the suites on LocalStack; run make test, or eval \"$(localstack/up)\" and %s=$AWS_ENDPOINT_URL go test ./...\n", testenv.LocalStackVar)
-		flag.Parse()
-		if err := flag.Set("test.run", "^$"); err != nil {
-			panic(err)
-		}
-	}
-	os.Exit(m.Run())
+	testenv.Main(m, fmt.Sprintf("the suites on LocalStack; run make test, or eval \"$(localstack/up)\" and %s=$AWS_ENDPOINT_URL go test ./...",
+		testenv.LocalStackVar), testenv.LocalStackVar)
 }
 
 // TestSemantics is the suite of what a task's author relies on.
