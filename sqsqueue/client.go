@@ -20,6 +20,11 @@ type Config struct {
 	// Prefix is put before every queue's name, to keep environments apart: with "staging-", the queue "default" is
 	// "staging-default" in SQS.
 	Prefix string
+	// PartialSends is how many requests to a queue that carry fewer than ten jobs may be under way at once; the default is
+	// [DefaultPartialSends]. While so many are, further jobs wait for an answer or until they are ten. More lets a job
+	// leave sooner, at the price of more requests: as many as there are concurrent callers make each job a request of
+	// its own; 1 makes the fewest.
+	PartialSends int
 	// Logger gets what happens in the background. The default is slog.Default().
 	Logger *slog.Logger
 	// Trace returns the trace context to send along with a job, by header name (traceparent, tracestate); with
@@ -33,6 +38,7 @@ type Client struct {
 	prefix string
 	logger *slog.Logger
 	trace  func(context.Context) map[string]string
+	eager  int // requests that are not full under way at once, for each queue
 
 	mu     sync.Mutex
 	urls   map[string]string // by name, without the prefix
@@ -47,7 +53,14 @@ func New(api API, cfg Config) (*Client, error) {
 	if !prefixPattern.MatchString(cfg.Prefix) {
 		return nil, fmt.Errorf("queue prefix %q is invalid: SQS allows letters, digits, '_' and '-', here at most 40", cfg.Prefix)
 	}
+	if cfg.PartialSends < 0 {
+		return nil, fmt.Errorf("PartialSends %d is invalid: it must be 1 or more", cfg.PartialSends)
+	}
 	c := &Client{api: api, prefix: cfg.Prefix, logger: cfg.Logger, trace: cfg.Trace, urls: map[string]string{}, queues: map[string]*sender{}}
+	c.eager = cfg.PartialSends
+	if c.eager == 0 {
+		c.eager = DefaultPartialSends
+	}
 	if c.logger == nil {
 		c.logger = slog.Default()
 	}

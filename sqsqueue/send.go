@@ -14,12 +14,12 @@ import (
 	"github.com/coretasks/core/internal/batch"
 )
 
-// Requests under way for one queue. A few partial ones at once let a job leave while others are being answered; more would
-// make a request of every job. Full ones pay for themselves.
-const (
-	sendsInFlight = 64
-	sendsEager    = 4
-)
+// sendsInFlight is how many requests may be under way for one queue: full ones pay for themselves.
+const sendsInFlight = 64
+
+// DefaultPartialSends is the default of [Config.PartialSends]. At 10 ms a request and with 16 callers that wait for their
+// answers it makes a quarter of a request a job, at the pace of one request each (make bench).
+const DefaultPartialSends = 4
 
 // entryAttempts is how often an entry is tried that SQS itself failed inside a batch that it accepted.
 const entryAttempts = 4
@@ -45,7 +45,7 @@ func newSender(c *Client, queue string) *sender {
 	s.batcher = batch.New(batch.Config[outgoing]{
 		Handle: s.handle, Size: outgoing.size,
 		MaxCount: maxBatch, MaxBytes: maxBytes,
-		InFlight: sendsInFlight, Eager: sendsEager,
+		InFlight: sendsInFlight, Eager: c.eager,
 	})
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -87,6 +88,34 @@ func TestLoneSendGoesAtOnce(t *testing.T) {
 		}
 		e.wantDepth("default", 1, 0)
 	})
+}
+
+func TestPartialSendsSetsTheTrade(t *testing.T) {
+	for partial, want := range map[int]int{1: 2, 0: 5, 8: 8} { // 8 jobs, one after the other while the first is under way
+		t.Run(strconv.Itoa(partial), func(t *testing.T) {
+			bubble(t, func(e *env) {
+				e.apply(number)
+				e.api.send = slow
+				e.client = e.newClient(sqsqueue.Config{PartialSends: partial})
+				var wg sync.WaitGroup
+				for i := range 8 {
+					wg.Go(func() {
+						if _, err := number.Delay(e.Context(), e.client, i); err != nil {
+							e.Error(err)
+						}
+					})
+					synctest.Wait()
+				}
+				wg.Wait()
+				if n := e.api.count("send", ""); n != want {
+					e.Errorf("%d requests for 8 jobs, want %d", n, want)
+				}
+			})
+		})
+	}
+	if _, err := sqsqueue.New(nil, sqsqueue.Config{PartialSends: -1}); err == nil {
+		t.Error("a negative number was accepted")
+	}
 }
 
 func TestConcurrentSendsShareRequests(t *testing.T) {
