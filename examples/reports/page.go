@@ -51,30 +51,53 @@ func (k kind) period(last time.Time) period {
 	return period{first: end.AddDate(-1, 0, 0), last: end.AddDate(0, 0, -1)}
 }
 
-// page reads a user's sales and lays the report out.
-func (k kind) page(ctx context.Context, s *session, u user) (*page, error) {
+// page reads a user's sales, month by month, and lays the report out.
+func (k kind) page(ctx context.Context, s *session, u user, slowly bool) (*page, error) {
 	last, err := s.lastDay(ctx)
 	if err != nil {
 		return nil, err
 	}
 	span := k.period(last)
 	p := &page{Title: k.title, Column: k.column, User: u, First: span.first, Last: span.last}
-	if k.unit == 0 {
-		lines, err := s.byProduct(ctx, u.ID, span)
-		if err != nil {
-			return nil, err
-		}
-		p.add(productRows(lines))
-		p.Chart = barChart(p.Groups)
-		return p, nil
-	}
-	lines, err := s.byTime(ctx, u.ID, span, k.unit)
+	months := span.months()
+	steps := steps{total: len(months) + 2, slowly: slowly} // the months, the chart, and writing the file
+	lines, err := k.lines(ctx, s, u, months, &steps)
 	if err != nil {
 		return nil, err
 	}
-	p.add(k.timeRows(lines, span))
-	p.Chart = columnChart(p.Groups[0].Rows)
-	return p, nil
+	if k.unit == 0 {
+		p.add(productRows(lines))
+		p.Chart = barChart(p.Groups)
+	} else {
+		p.add(k.timeRows(lines, span))
+		p.Chart = columnChart(p.Groups[0].Rows)
+	}
+	return p, steps.done(ctx, "chart drawn")
+}
+
+// lines reads one month after the other.
+func (k kind) lines(ctx context.Context, s *session, u user, months []period, steps *steps) ([]line, error) {
+	var all []line
+	for _, month := range months {
+		var lines []line
+		var err error
+		if k.unit == 0 {
+			lines, err = s.byProduct(ctx, u.ID, month)
+		} else {
+			lines, err = s.byTime(ctx, u.ID, month, k.unit)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, lines...)
+		if err := steps.done(ctx, "sales of "+month.first.Format("January 2006")+" read"); err != nil {
+			return nil, err
+		}
+	}
+	if k.unit == 0 {
+		return sumUp(all), nil
+	}
+	return all, nil
 }
 
 // A row is one line of the report's table and one bar of its chart.

@@ -20,12 +20,17 @@ type Params struct {
 	UserID int64 `json:"user_id"`
 	// ReportType is "daily", "monthly" or "yearly".
 	ReportType string `json:"report_type"`
+	// Slowly waits a moment at each step. It is there so that progress can be watched: a report of this size is made in a
+	// few milliseconds otherwise.
+	Slowly bool `json:"slowly,omitempty"`
 }
 
 // A Report is a finished report.
 type Report struct {
 	// File is the HTML file's path, below the directory given to [Registry].
 	File string `json:"file"`
+	// UserID is whose report it is.
+	UserID int64 `json:"user_id"`
 	// Rows is how many sales the report counts.
 	Rows int64 `json:"rows"`
 	// TotalCents is their revenue in US cents.
@@ -60,7 +65,7 @@ func generate(ctx context.Context, p Params) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	page, err := kind.page(ctx, sales, user)
+	page, err := kind.page(ctx, sales, user, p.Slowly)
 	if err != nil {
 		return Report{}, err
 	}
@@ -76,8 +81,9 @@ func generate(ctx context.Context, p Params) (Report, error) {
 	if err := writeFile(file, html); err != nil {
 		return Report{}, err
 	}
+	tasks.Progress(ctx, 1, "report written")
 	tasks.Logger(ctx).Info("report written", "file", file, "rows", page.Total.Sales)
-	return Report{File: file, Rows: page.Total.Sales, TotalCents: page.Total.Cents}, nil
+	return Report{File: file, UserID: user.ID, Rows: page.Total.Sales, TotalCents: page.Total.Cents}, nil
 }
 
 // reportFile names a job's report by what it was made for, and so the same on every attempt.

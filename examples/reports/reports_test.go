@@ -39,12 +39,12 @@ func TestGenerateShowsTheSales(t *testing.T) {
 		params          Params
 		bars            int
 	}{
-		{"daily", days, "sold_on", Params{1, "daily"}, 30},
-		{"monthly", months, "substr(sold_on, 1, 7)", Params{1, "monthly"}, 12},
-		{"yearly", months, "product_id", Params{1, "yearly"}, 12},
-		{"of another user", months, "substr(sold_on, 1, 7)", Params{3, "monthly"}, 12},
-		{"of a user without sales by day", days, "sold_on", Params{4, "daily"}, 0},
-		{"of a user without sales by product", months, "product_id", Params{4, "yearly"}, 0},
+		{"daily", days, "sold_on", Params{UserID: 1, ReportType: "daily"}, 30},
+		{"monthly", months, "substr(sold_on, 1, 7)", Params{UserID: 1, ReportType: "monthly"}, 12},
+		{"yearly", months, "product_id", Params{UserID: 1, ReportType: "yearly"}, 12},
+		{"of another user", months, "substr(sold_on, 1, 7)", Params{UserID: 3, ReportType: "monthly"}, 12},
+		{"of a user without sales by day", days, "sold_on", Params{UserID: 4, ReportType: "daily"}, 0},
+		{"of a user without sales by product", months, "product_id", Params{UserID: 4, ReportType: "yearly"}, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -152,13 +152,13 @@ func TestPermanentFailures(t *testing.T) {
 		damage     string // what stands in the database's place
 		want       []string
 	}{
-		{name: "unknown report type", task: "reports.generate", params: Params{1, "weekly"},
+		{name: "unknown report type", task: "reports.generate", params: Params{UserID: 1, ReportType: "weekly"},
 			want: []string{`unknown report type "weekly"`, "daily, monthly, yearly"}},
 		{name: "no report type", task: "reports.generate", params: Params{UserID: 1},
 			want: []string{`unknown report type ""`}},
-		{name: "unknown user", task: "reports.generate", params: Params{77, "daily"},
+		{name: "unknown user", task: "reports.generate", params: Params{UserID: 77, ReportType: "daily"},
 			want: []string{"user 77 does not exist"}},
-		{name: "damaged database", task: "reports.generate", params: Params{1, "daily"}, damage: strings.Repeat("not a database", 100),
+		{name: "damaged database", task: "reports.generate", params: Params{UserID: 1, ReportType: "daily"}, damage: strings.Repeat("not a database", 100),
 			want: []string{"sales.db is damaged", "delete it"}},
 		{name: "mail to an unknown user", task: "reports.email", params: EmailParams{UserID: 77, ReportType: "daily", JobID: "job-1"},
 			want: []string{"user 77 does not exist"}},
@@ -197,7 +197,7 @@ func TestLockedDatabaseIsRetried(t *testing.T) {
 	dir := newDir(t)
 	db := salesIn(t, dir)
 	mustExec(t, db, `BEGIN EXCLUSIVE`)
-	out := execute(t.Context(), t, Registry(dir), "reports.generate", "job-1", 1, Params{1, "daily"})
+	out := execute(t.Context(), t, Registry(dir), "reports.generate", "job-1", 1, Params{UserID: 1, ReportType: "daily"})
 	if out.Verdict != tasks.Retry || out.Delay != Generate.Info().RetryDelay {
 		t.Errorf("verdict = %v in %v (%v), want a retry in %v", out.Verdict, out.Delay, out.Err, Generate.Info().RetryDelay)
 	}
@@ -205,7 +205,7 @@ func TestLockedDatabaseIsRetried(t *testing.T) {
 		t.Errorf("error = %q, want it to name the database", out.Err)
 	}
 	mustExec(t, db, `ROLLBACK`)
-	mustGenerate(t, dir, "job-1", Params{1, "daily"})
+	mustGenerate(t, dir, "job-1", Params{UserID: 1, ReportType: "daily"})
 }
 
 // Each goroutine has a registry of its own, and so shares no more with the others than another process would.
@@ -216,7 +216,7 @@ func TestFirstUseByManyAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range reports {
 		all.Go(func() {
-			out := execute(t.Context(), t, Registry(dir), "reports.generate", fmt.Sprintf("job-%d", i), 1, Params{1, "monthly"})
+			out := execute(t.Context(), t, Registry(dir), "reports.generate", fmt.Sprintf("job-%d", i), 1, Params{UserID: 1, ReportType: "monthly"})
 			if report, ok := out.Result.(Report); ok {
 				reports[i] = report
 			} else {
@@ -237,7 +237,7 @@ func TestFirstUseByManyAtOnce(t *testing.T) {
 
 func TestTasksOutsideTheirRegistry(t *testing.T) {
 	t.Parallel()
-	out := execute(t.Context(), t, tasks.NewRegistry(Generate), "reports.generate", "job-1", 1, Params{1, "daily"})
+	out := execute(t.Context(), t, tasks.NewRegistry(Generate), "reports.generate", "job-1", 1, Params{UserID: 1, ReportType: "daily"})
 	if out.Err == nil || !strings.Contains(out.Err.Error(), "reports.Registry") {
 		t.Errorf("error = %v, want it to name reports.Registry", out.Err)
 	}

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"modernc.org/sqlite"
@@ -117,6 +119,21 @@ func (s *session) lastDay(ctx context.Context) (time.Time, error) {
 // A period is from the first to the last day, both included.
 type period struct{ first, last time.Time }
 
+// months divides a period at the turns of the month.
+func (p period) months() []period {
+	var months []period
+	for first := p.first; !first.After(p.last); {
+		next := date(first.Year(), first.Month()+1, 1)
+		last := next.AddDate(0, 0, -1)
+		if last.After(p.last) {
+			last = p.last
+		}
+		months = append(months, period{first: first, last: last})
+		first = next
+	}
+	return months
+}
+
 // A line sums up some of a user's sales.
 type line struct {
 	// Group is the product's category in a report by product, and otherwise empty.
@@ -143,13 +160,34 @@ func (s *session) byTime(ctx context.Context, userID int64, p period, unit int) 
 		unit, userID, p.first.Format(time.DateOnly), p.last.Format(time.DateOnly))
 }
 
-// byProduct sums up a user's sales of every product, the best of each category first.
+// byProduct sums up a user's sales of every product.
 func (s *session) byProduct(ctx context.Context, userID int64, p period) ([]line, error) {
 	return s.lines(ctx, `
-		SELECT p.category, p.name, count(s.id), coalesce(sum(s.quantity), 0), coalesce(sum(s.quantity * s.unit_cents), 0) AS cents
+		SELECT p.category, p.name, count(s.id), coalesce(sum(s.quantity), 0), coalesce(sum(s.quantity * s.unit_cents), 0)
 		FROM products p LEFT JOIN sales s ON s.product_id = p.id AND s.user_id = ? AND s.sold_on BETWEEN ? AND ?
-		GROUP BY p.id ORDER BY p.category, cents DESC, p.name`,
+		GROUP BY p.id`,
 		userID, p.first.Format(time.DateOnly), p.last.Format(time.DateOnly))
+}
+
+// sumUp makes one line of the lines of each product: the best of each category first.
+func sumUp(lines []line) []line {
+	type product struct{ group, label string }
+	sums := map[product]*line{}
+	for _, l := range lines {
+		key := product{l.Group, l.Label}
+		if sums[key] == nil {
+			sums[key] = &line{Group: l.Group, Label: l.Label}
+		}
+		sums[key].add(l)
+	}
+	all := make([]line, 0, len(sums))
+	for _, l := range sums {
+		all = append(all, *l)
+	}
+	slices.SortFunc(all, func(a, b line) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(b.Cents, a.Cents), cmp.Compare(a.Label, b.Label))
+	})
+	return all
 }
 
 func (s *session) lines(ctx context.Context, query string, args ...any) ([]line, error) {

@@ -92,7 +92,7 @@ func TestCancelledFirstUseLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(tasks.ErrShutdown)
-	out := execute(ctx, t, Registry(dir), "reports.generate", "job-1", 1, Params{1, "daily"})
+	out := execute(ctx, t, Registry(dir), "reports.generate", "job-1", 1, Params{UserID: 1, ReportType: "daily"})
 	if out.Verdict != tasks.GiveBack {
 		t.Errorf("verdict = %v (%v), want give back", out.Verdict, out.Err)
 	}

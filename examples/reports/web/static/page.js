@@ -1,0 +1,232 @@
+"use strict";
+
+// A browser has six connections to a server over HTTP/1.1, and an event stream keeps one: jobs beyond these are asked
+// for now and then, until one of the streams ends.
+const maxStreams = 4;
+const pollTime = 2000;
+const retryTime = 1000;
+const maxKept = 20;
+
+const $ = (id) => document.getElementById(id);
+const key = "reports-of-" + document.body.dataset.user;
+const final = ["succeeded", "dead", "cancelled", "gone"];
+const words = {
+  queued: "Waiting", running: "Running", retrying: "Trying again", succeeded: "Finished",
+  dead: "Failed", cancelled: "Cancelled", gone: "Forgotten",
+};
+const jobs = []; // the newest first
+
+// The list is kept in the browser: it survives a reload, and a restart of the server.
+function keep() {
+  const kept = jobs.slice(0, maxKept).map((job) => job.kept);
+  try {
+    localStorage.setItem(key, JSON.stringify(kept));
+  } catch {
+    // Without storage the list lasts as long as the page.
+  }
+}
+
+function restore() {
+  try {
+    return JSON.parse(localStorage.getItem(key)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function add(kept) {
+  const item = $("job").content.cloneNode(true).firstElementChild;
+  const part = (name) => item.querySelector("." + name);
+  const job = { kept, item, part, bar: item.querySelector("progress"), state: "", stream: null, lost: false, timer: 0 };
+  const when = document.createElement("small");
+  when.textContent = new Date(kept.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  part("title").append(kept.title, " ", when);
+  job.bar.setAttribute("aria-label", "Progress of " + kept.title);
+  part("open").href = kept.download_url;
+  part("save").href = kept.download_url + "?download=1";
+  part("cancel").addEventListener("click", () => cancel(job));
+  part("remove").addEventListener("click", () => remove(job));
+  item.dataset.id = kept.job_id;
+  jobs.unshift(job);
+  $("jobs").prepend(item);
+  $("none").hidden = true;
+  show(job, { state: "queued", progress: 0 });
+  return job;
+}
+
+// show puts a job's record on the page.
+function show(job, record) {
+  const ended = final.includes(record.state);
+  const finished = record.state === "succeeded";
+  job.bar.value = finished ? 1 : record.progress;
+  job.part("state").textContent = record.cancel_requested && !ended ? "Cancelling" : words[record.state];
+  job.part("text").textContent = text(record);
+  job.part("part").textContent = record.state === "running" ? Math.round(100 * record.progress) + "%" : "";
+  job.part("open").hidden = job.part("save").hidden = !finished;
+  const focused = job.item.contains(document.activeElement);
+  job.part("cancel").hidden = ended;
+  job.part("cancel").disabled = Boolean(record.cancel_requested);
+  job.part("remove").hidden = !ended;
+  if (job.state !== record.state && job.state !== "") {
+    $("news").textContent = job.kept.title + ": " + words[record.state];
+    if (ended && focused) { // the button that had the focus is gone
+      job.part(finished ? "open" : "remove").focus();
+    }
+  }
+  job.state = job.item.dataset.state = record.state;
+  if (ended) {
+    unfollow(job);
+  }
+}
+
+function text(record) {
+  switch (record.state) {
+    case "queued": return "In the queue";
+    case "running": return record.progress_text || "Started";
+    case "retrying": return "It failed and will be tried again: " + record.error;
+    case "succeeded": return "Ready to open";
+    case "dead": return record.error || "It failed.";
+    case "cancelled": return "It was cancelled.";
+    default: return "The server does not know this report any more.";
+  }
+}
+
+// follow keeps a job's record on the page up to date until it ends.
+function follow(job) {
+  if (final.includes(job.state) || job.stream) {
+    return;
+  }
+  if (jobs.filter((other) => other.stream).length >= maxStreams) {
+    again(job, pollTime);
+    return;
+  }
+  const stream = new EventSource(job.kept.events_url);
+  job.stream = stream;
+  const take = (event) => {
+    lost(job, false);
+    show(job, JSON.parse(event.data));
+  };
+  stream.addEventListener("open", () => lost(job, false));
+  stream.addEventListener("state", take);
+  stream.addEventListener("progress", take);
+  stream.addEventListener("gone", () => show(job, { state: "gone", progress: 0 }));
+  stream.addEventListener("error", () => {
+    if (job.stream !== stream) {
+      return;
+    }
+    lost(job, true);
+    if (stream.readyState === EventSource.CLOSED) { // an answer that is no stream; the browser does not try again
+      job.stream = null;
+      again(job, retryTime);
+    }
+  });
+}
+
+function again(job, after) {
+  clearTimeout(job.timer);
+  job.timer = setTimeout(() => look(job), after);
+}
+
+// look reads a job's record once, and follows it where it goes on.
+async function look(job) {
+  try {
+    const response = await fetch(job.kept.status_url);
+    if (response.status === 404) {
+      show(job, { state: "gone", progress: 0 });
+      return;
+    }
+    if (!response.ok) {
+      throw new Error(response.statusText);
+    }
+    lost(job, false);
+    show(job, await response.json());
+    follow(job);
+  } catch {
+    lost(job, true);
+    again(job, retryTime);
+  }
+}
+
+function unfollow(job) {
+  clearTimeout(job.timer);
+  job.stream?.close();
+  job.stream = null;
+  lost(job, false);
+}
+
+// lost notes whether a job's news come through, and says so when those of any do not.
+function lost(job, is) {
+  job.lost = is;
+  const message = jobs.some((other) => other.lost) ? "Connection lost, reconnecting…" : "";
+  if ($("connection").textContent !== message) {
+    $("connection").textContent = message;
+  }
+}
+
+// problem reads what an answer says is wrong.
+async function problem(response) {
+  try {
+    const body = await response.json();
+    return body.error ?? body.detail ?? body.title;
+  } catch {
+    return "The server answered " + response.status + ".";
+  }
+}
+
+async function cancel(job) {
+  $("trouble").textContent = "";
+  job.part("cancel").disabled = true;
+  try {
+    const response = await fetch(job.kept.status_url + "/cancel", { method: "POST" });
+    if (response.status !== 409 && !response.ok) { // 409: it has just ended, which its events tell
+      throw new Error(await problem(response));
+    }
+  } catch (error) {
+    job.part("cancel").disabled = false;
+    $("trouble").textContent = "It could not be cancelled. " + said(error);
+  }
+}
+
+function remove(job) {
+  unfollow(job);
+  jobs.splice(jobs.indexOf(job), 1);
+  job.item.remove();
+  $("none").hidden = jobs.length > 0;
+  $("yours").focus();
+  keep();
+}
+
+function said(error) {
+  return error instanceof TypeError ? "The server can't be reached." : error.message;
+}
+
+$("order").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const type = form.querySelector("[name=report_type]:checked");
+  $("trouble").textContent = "";
+  $("generate").disabled = true;
+  try {
+    const response = await fetch(form.action, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ report_type: type.value, slowly: form.elements.slowly.checked }),
+    });
+    if (!response.ok) {
+      throw new Error(await problem(response));
+    }
+    const job = add({ ...(await response.json()), title: type.dataset.title, at: Date.now() });
+    $("news").textContent = job.kept.title + ": " + words.queued;
+    keep();
+    follow(job);
+  } catch (error) {
+    $("trouble").textContent = "The report was not started. " + said(error);
+  } finally {
+    $("generate").disabled = false;
+    $("generate").focus();
+  }
+});
+
+for (const kept of restore().reverse()) {
+  look(add(kept));
+}
