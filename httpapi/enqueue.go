@@ -94,10 +94,11 @@ func (a *API) body(w *response, r *http.Request) ([]byte, error) {
 	control := http.NewResponseController(w.ResponseWriter)
 	_ = control.SetReadDeadline(time.Now().Add(a.tune.bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w.ResponseWriter, r.Body, a.config.MaxBody))
-	_ = control.SetReadDeadline(time.Time{})
 	if err == nil {
+		_ = control.SetReadDeadline(time.Time{})
 		return body, nil
 	}
+	// The deadline stays for what the server reads before it answers: the rest of the body.
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, newProblem(http.StatusRequestEntityTooLarge, slugTooLarge,
 			fmt.Sprintf("The body is larger than the limit of %d bytes; store the data elsewhere and pass its ID.", tooLarge.Limit))

@@ -143,6 +143,7 @@ func (s *stream) send(p []byte) {
 func (s *stream) flush() bool {
 	if s.unsent && s.err == nil {
 		s.err = http.NewResponseController(s.w.ResponseWriter).Flush()
+		s.w.patient()
 	}
 	s.unsent = false
 	return s.err == nil

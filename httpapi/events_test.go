@@ -1,14 +1,9 @@
 package httpapi
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -353,130 +348,4 @@ func TestStreamsAreBounded(t *testing.T) {
 			t.Errorf("status %d when there is room again", resp.status)
 		}
 	})
-}
-
-// serveOn starts the API's own server on a port of this machine.
-func (f *fixture) serveOn(t testing.TB) (server *http.Server, url string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server = f.Server("")
-	server.Handler = f.Handler()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
-	}()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-done
-	})
-	return server, "http://" + l.Addr().String()
-}
-
-// A client that never reads is given up, and harms no other meanwhile.
-func TestClientThatNeverReads(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.tune.writeTimeout = 500 * time.Millisecond
-	_, url := f.serveOn(t)
-	big := record("waiting", results.Running)
-	big.ProgressText = strings.Repeat("x", 8<<20) // more than the kernel buffers
-	f.store.put(big)
-
-	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	if _, err := io.WriteString(conn, "GET /jobs/waiting/events HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the stream is open", func() bool { return f.openStreams() == 1 })
-
-	resp, err := http.Get(url + "/jobs/waiting/events")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(nil, 16<<20)
-	began := time.Now()
-	for lines.Scan() && lines.Text() != "event: state" {
-	}
-	f.store.put(record("waiting", results.Succeeded))
-	for lines.Scan() && lines.Text() != "event: end" {
-	}
-	if lines.Err() != nil || time.Since(began) > 5*time.Second {
-		t.Errorf("the other client: %v after %v", lines.Err(), time.Since(began))
-	}
-	eventually(t, "the streams have ended", func() bool { return f.openStreams() == 0 })
-}
-
-func eventually(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	for range 1000 {
-		if done() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("not within 10 s: " + what)
-}
-
-// A stream outlives the server's time limits for ordinary requests, and connections are used again after one.
-func TestStreamOutlivesTimeouts(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.tune.heartbeat = 50 * time.Millisecond
-	server := httptest.NewUnstartedServer(f.Handler())
-	server.Config.ReadTimeout = 200 * time.Millisecond
-	server.Config.WriteTimeout = 200 * time.Millisecond
-	server.Start()
-	defer server.Close()
-	time.AfterFunc(time.Second, func() { f.store.put(record("waiting", results.Succeeded)) })
-	client := server.Client()
-	resp, err := client.Get(server.URL + "/jobs/waiting/events")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-	if err != nil || !strings.Contains(string(text), "event: end") {
-		t.Fatalf("%v: %s", err, text)
-	}
-	f.store.put(record("running", results.Running))
-	time.AfterFunc(time.Second, func() { f.store.put(record("running", results.Succeeded)) })
-	resp, err = client.Get(server.URL + "/jobs/running?wait=20s")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err = io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-	if err != nil || !strings.Contains(string(text), `"state":"succeeded"`) {
-		t.Errorf("%v: %s", err, text)
-	}
-}
-
-func TestServerShutdownEndsStreams(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	server, url := f.serveOn(t)
-	resp, err := http.Get(url + "/jobs/waiting/events")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		t.Error(err)
-	}
-	if _, err := io.ReadAll(resp.Body); err != nil {
-		t.Errorf("the stream broke: %v", err)
-	}
 }

@@ -87,8 +87,8 @@ func (a *API) paths() doc {
 		},
 		"/jobs": doc{"get": a.operation("jobs.list", "List jobs, newest first", doc{
 			"parameters": []doc{
-				parameter("query", "task", "only jobs of this task", doc{"type": "string", "pattern": taskName.String()}),
-				parameter("query", "state", "only jobs in this state", doc{"type": "string", "enum": results.States()}),
+				parameter("query", "task", "only jobs of this task", doc{"type": "string", "pattern": "^([A-Za-z0-9][A-Za-z0-9_.-]{0,127})?$"}),
+				parameter("query", "state", "only jobs in this state", doc{"type": "string", "enum": append(results.States(), "")}),
 				parameter("query", "limit", "how many a page has at most", doc{"type": "integer", "minimum": 1, "maximum": results.MaxPage, "default": results.DefaultPage}),
 				parameter("query", "cursor", "next of the page before", doc{"type": "string"}),
 			},
@@ -96,7 +96,7 @@ func (a *API) paths() doc {
 		"/jobs/{id}": doc{
 			"parameters": []doc{id},
 			"get": a.operation("jobs.get", "Show a job's record", doc{
-				"parameters": []doc{parameter("query", "wait", "wait until the job is finished, at most this long (60s)", durationSchema("^([1-5]?[0-9]|60)s$"))},
+				"parameters": []doc{parameter("query", "wait", "wait until the job is finished, at most this long (60s)", durationSchema("^(0|([1-5]?[0-9]|60)s)$"))},
 			}, answers{200: answer("the record", "Record")}, 400, 404, 501, 503),
 		},
 		"/jobs/{id}/events": doc{
@@ -136,12 +136,12 @@ func (a *API) enqueueOperation(id, summary string, params *schema, more ...int) 
 	accepted := answer("the queue has accepted the job", "Job")
 	accepted["headers"] = doc{"Location": doc{"description": "the job's record", "schema": doc{"type": "string"}}}
 	return a.operation(id, summary, doc{
-		"parameters": []doc{parameter("query", "countdown", "run the job no earlier than after this time, at most 365 days; such as 90s, 10m or 36h", durationSchema("^([0-9]{1,7}s|[0-9]{1,5}m|[0-9]{1,3}h)$"))},
+		"parameters": []doc{parameter("query", "countdown", "run the job no earlier than after this time, at most 365 days; such as 90s, 10m or 36h", durationSchema("^(0|[0-9]{1,7}s|[0-9]{1,5}m|[0-9]{1,3}h)$"))},
 		"requestBody": doc{
 			"required": true, "description": "the task's parameters",
 			"content": doc{"application/json": doc{"schema": params}},
 		},
-	}, answers{202: accepted}, append([]int{400, 413, 415, 503}, more...)...)
+	}, answers{202: accepted}, append([]int{400, 408, 413, 415, 503}, more...)...)
 }
 
 // answers are an operation's, by status.
@@ -176,6 +176,7 @@ var refusals = map[int]string{
 	http.StatusUnauthorized:          "the bearer token is missing or wrong",
 	http.StatusForbidden:             "the client may not use this API, or another website made a browser send this",
 	http.StatusNotFound:              "there is no such task or job",
+	http.StatusRequestTimeout:        "the body took too long to arrive",
 	http.StatusConflict:              "the job is finished",
 	http.StatusRequestEntityTooLarge: "the body is too large, or the job does not fit into a message",
 	http.StatusUnsupportedMediaType:  "the body is not declared as application/json",

@@ -27,6 +27,7 @@ const (
 	slugUnknownJob         = "unknown-job"
 	slugMethod             = "method-not-allowed"
 	slugFinished           = "job-finished"
+	slugTimeout            = "timeout"
 	slugTooLarge           = "too-large"
 	slugMediaType          = "unsupported-media-type"
 	slugInternal           = "internal-error"
@@ -50,6 +51,7 @@ var titles = map[string]string{
 	slugUnknownJob:       "There is no such job, or its record has expired",
 	slugMethod:           "The method is not allowed here",
 	slugFinished:         "The job is finished",
+	slugTimeout:          "The request took too long to arrive, or was given up",
 	slugTooLarge:         "The request is too large",
 	slugMediaType:        "The content type is not supported",
 	slugInternal:         "The server failed",
@@ -210,8 +212,9 @@ func shorten(s string, limit int) string {
 // fail answers with an error.
 func (a *API) fail(w *response, r *http.Request, err error) {
 	if errors.Is(err, errGone) || r.Context().Err() != nil {
+		// Most likely nobody reads this. Who does, having sent a body too slowly, must not get the server's own 200.
 		w.gone = true
-		return
+		err = newProblem(http.StatusRequestTimeout, slugTimeout, "")
 	}
 	p := *problemOf(err)
 	p.RequestID = w.requestID

@@ -45,12 +45,10 @@ func (w *response) deadline(limit time.Duration) {
 	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(limit))
 }
 
-// patient lifts the server's time limits from a request that is meant to last. Without it, the end of a ReadTimeout would
-// cancel the request's context.
+// patient lifts the server's time limit from an answer that is meant to last: in HTTP/2 its end resets the stream, even when
+// nothing is being written.
 func (w *response) patient() {
-	control := http.NewResponseController(w.ResponseWriter)
-	_ = control.SetReadDeadline(time.Time{})
-	_ = control.SetWriteDeadline(time.Time{})
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Time{})
 }
 
 var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._:/=+-]{1,128}$`)
@@ -91,7 +89,7 @@ func (a *API) finish(w *response, r *http.Request, began time.Time) {
 	}
 	status := w.status
 	switch {
-	case w.gone && status == 0:
+	case w.gone && (status == 0 || status == http.StatusRequestTimeout):
 		status = statusGone
 	case status == 0:
 		status = http.StatusOK
