@@ -78,7 +78,7 @@ func readOrder(w http.ResponseWriter, r *http.Request) (o order, status int, err
 		if err != nil {
 			return o, http.StatusBadRequest, errors.New("the form can't be read")
 		}
-		o = order{ReportType: form.Get("report_type"), Slowly: form.Has("slowly")}
+		o = order{ReportType: form.Get("report_type"), Slowly: form.Has("slowly") && form.Get("slowly") != "false"}
 	default:
 		return o, http.StatusUnsupportedMediaType, errors.New("send application/json or a form")
 	}

@@ -135,6 +135,11 @@ async function look(job) {
       show(job, { state: "gone", progress: 0 });
       return;
     }
+    if (response.status === 401 || response.status === 403) { // trying again would not help
+      lost(job, false);
+      $("trouble").textContent = "Progress can't be shown. " + await problem(response);
+      return;
+    }
     if (!response.ok) {
       throw new Error(response.statusText);
     }
