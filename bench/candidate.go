@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -78,14 +80,32 @@ func (t target) config() aws.Config {
 // SDK's own of ten connections a host would make 256 callers open new ones all the time.
 func (t target) client() *sqs.Client {
 	return sqs.NewFromConfig(t.config(), func(o *sqs.Options) {
-		o.HTTPClient = awshttp.NewBuildableClient().
+		o.HTTPClient = wholeBody{awshttp.NewBuildableClient().
 			WithTimeout(longPoll + 10*time.Second).
 			WithDialerOptions(func(d *net.Dialer) { d.Timeout = 5 * time.Second }).
 			WithTransportOptions(func(t *http.Transport) {
 				t.MaxIdleConns = 512
 				t.MaxIdleConnsPerHost = 512
-			})
+			})}
 	})
+}
+
+// wholeBody hands net/http each request's body as bytes. As the SDK hands it over, it is closed when the answer's header
+// is there, and where the goroutine that writes has not seen the body's end by then, net/http takes that for a failed
+// write and closes the connection: the answer is lost, and messages that it brought stay hidden for their visibility
+// timeout. On a busy machine that met one request in some ten thousand, and decided a run.
+type wholeBody struct{ aws.HTTPClient }
+
+// Do sends one request.
+func (c wholeBody) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.ContentLength > 0 {
+		body := make([]byte, r.ContentLength)
+		if _, err := io.ReadFull(r.Body, body); err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return c.HTTPClient.Do(r)
 }
 
 func encode(p params) (string, error) {
