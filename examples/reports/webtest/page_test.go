@@ -2,7 +2,6 @@
 package webtest
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -17,14 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(chromiumVar) == "" && !testenv.Required() {
-		fmt.Printf("left out: the page in Chromium; run make test, or %s=\"$(scripts/chromium)\" go test ./examples/...\n", chromiumVar)
-		flag.Parse()
-		if err := flag.Set("test.run", "^$"); err != nil {
-			panic(err)
-		}
-	}
-	os.Exit(m.Run())
+	testenv.Main(m, fmt.Sprintf("the page in Chromium; run make test, or %s=\"$(scripts/chromium)\" go test ./examples/...", chromiumVar), chromiumVar)
 }
 
 // A program is 'core dev' with a state directory and ports of its own.
