@@ -97,8 +97,9 @@ func (d *dispatcher) unkeep(s *source) {
 
 // want says how many messages the next poll of a source should ask for, and whether it may wait for them; 0 is no poll.
 //
-// A queue always has one poll waiting for it while the worker has use for a message. Further polls, which do not wait,
-// are for queues that give full batches, and only when they can bring a full batch: the price is by request.
+// A queue always has one poll waiting for it while the worker has use for a message, and a second one while messages
+// come: it waits at SQS while the answer to the first is on its way. Further polls, which do not wait, are for queues that
+// give full batches, and only when they can bring a full batch: the price is by request.
 func (d *dispatcher) want(s *source) (ask int, wait bool) {
 	room := d.share(s) + s.kept + d.ahead(s) - len(s.ready) - s.asked
 	if room <= 0 {
@@ -111,10 +112,15 @@ func (d *dispatcher) want(s *source) (ask int, wait bool) {
 		}
 		return min(room, maxBatch), s.kept == 0
 	}
-	if s.polls >= s.maxPolls || room < maxBatch {
+	switch {
+	case room < maxBatch:
 		return 0, false
+	case s.polls == 1 && s.lively:
+		return maxBatch, true
+	case s.polls < s.maxPolls:
+		return maxBatch, false
 	}
-	return maxBatch, false
+	return 0, false
 }
 
 // share is how many idle slots a source may fetch for: those that no message at hand is meant for. What other queues'
@@ -174,6 +180,7 @@ func (d *dispatcher) polled(s *source, ask int, got []*lease, failed bool) (refu
 	s.polls--
 	s.asked -= ask
 	s.more = !failed && len(got) == ask
+	s.lively = len(got) > 0
 	switch {
 	case failed:
 		s.failures++

@@ -18,8 +18,8 @@ import (
 const sendsInFlight = 64
 
 // DefaultPartialSends is the default of [Config.PartialSends]. At 10 ms a request and with 16 callers that wait for their
-// answers it makes a quarter of a request a job, at the pace of one request each (make bench).
-const DefaultPartialSends = 4
+// answers it makes a fifth of a request a job, at nearly the pace of one request each (make bench).
+const DefaultPartialSends = 2
 
 // entryAttempts is how often an entry is tried that SQS itself failed inside a batch that it accepted.
 const entryAttempts = 4

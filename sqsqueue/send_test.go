@@ -91,7 +91,7 @@ func TestLoneSendGoesAtOnce(t *testing.T) {
 }
 
 func TestPartialSendsSetsTheTrade(t *testing.T) {
-	for partial, want := range map[int]int{1: 2, 0: 5, 8: 8} { // 8 jobs, one after the other while the first is under way
+	for partial, want := range map[int]int{1: 2, 0: 3, 8: 8} { // 8 jobs, one after the other while the first is under way
 		t.Run(strconv.Itoa(partial), func(t *testing.T) {
 			bubble(t, func(e *env) {
 				e.apply(number)
@@ -268,7 +268,7 @@ func TestSendRequestFailures(t *testing.T) {
 			time.AfterFunc(500*time.Millisecond, func() { cancel(gone) })
 			var left error
 			var wg sync.WaitGroup
-			for range 4 { // so many go out alone
+			for range sqsqueue.DefaultPartialSends { // so many go out alone
 				wg.Go(func() {
 					if _, err := number.Delay(e.Context(), e.client, 0); err != nil {
 						e.Error(err)
@@ -286,7 +286,7 @@ func TestSendRequestFailures(t *testing.T) {
 			if !errors.Is(left, gone) || !isQueueError(left, "send") {
 				e.Errorf("%v, want the context's cause", left)
 			}
-			e.wantDepth("default", 5, 0)
+			e.wantDepth("default", sqsqueue.DefaultPartialSends+1, 0)
 		})
 	})
 	t.Run("a missing queue is found once it exists", func(t *testing.T) {

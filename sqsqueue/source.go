@@ -30,6 +30,7 @@ type source struct {
 	credit   int           // smooth weighted round robin: who waits longest relative to its weight goes first
 	polls    int           // receives under way
 	asked    int           // messages that they may bring
+	lively   bool          // the last receive brought messages
 	maxPolls int           // grows while batches come back full
 	average  time.Duration // of a task's run, moving; 0 until the first has ended
 	failures int           // receives failed in a row
