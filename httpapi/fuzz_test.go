@@ -51,6 +51,7 @@ func (d *description) documented(path, pattern, method string, status int) bool 
 		operations = d.Paths[pattern]
 	}
 	operation, ok := operations[strings.ToLower(method)]
+	ok = ok && method == strings.ToUpper(method) // methods are case-sensitive: "Post" is none
 	switch {
 	case pattern == "":
 		return status == http.StatusNotFound || status == http.StatusForbidden || status == http.StatusUnauthorized
@@ -75,6 +76,7 @@ func FuzzHandler(f *testing.F) {
 	f.Add("POST", "/tasks/reports.generate", "countdown=-1s&countdown=%zz", []byte("null"), "Content-Type: text/plain\nContent-Encoding: gzip")
 	f.Add("GET", "/jobs", "state=queued&limit=2&cursor=next&task=a", []byte(nil), "Origin: https://evil.example\nSec-Fetch-Site: cross-site")
 	f.Add("GET", "/jobs/finished", "wait=20s", []byte(nil), "Host: evil.example\nAuthorization: Bearer x")
+	f.Add("POSt", "/tasks/0", "", []byte("{}"), "Content-Type: application/json")
 	f.Add("GET", "/jobs/%2f%00/events", "wait=20s", []byte(nil), "Last-Event-ID: 1-succeeded-abc-end")
 
 	plain := newFixture(f, func(c *Config) { c.Logger = slog.New(slog.DiscardHandler) })
