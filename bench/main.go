@@ -46,6 +46,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func compare(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	rounds := flags.Int("rounds", 0, "how often each throughput is measured; the medians are shown (default 3)")
 	quick := flags.Bool("quick", false, "a minute instead of twelve, with rough figures")
 	names := flags.String("candidates", "", "which to measure, by commas: core, naive, tuned, gocloud, gocloud16 (default the first four)")
 	save := flags.String("json", "", "write the raw results to this file")
@@ -61,6 +62,9 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	p := fullPlan()
 	if *quick {
 		p = quickPlan()
+	}
+	if *rounds > 0 {
+		p.Repeats, p.LatencyRepeats = *rounds, min(*rounds, p.LatencyRepeats)
 	}
 	if *names != "" {
 		p.Candidates = strings.Split(*names, ",")
