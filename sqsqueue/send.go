@@ -18,7 +18,7 @@ import (
 const sendsInFlight = 64
 
 // DefaultPartialSends is the default of [Config.PartialSends]. At 10 ms a request and with 16 callers that wait for their
-// answers it makes a fifth of a request a job, at nearly the pace of one request each (make bench).
+// answers it makes a seventh of a request a job, at nine tenths of the pace of one request each (make bench).
 const DefaultPartialSends = 2
 
 // entryAttempts is how often an entry is tried that SQS itself failed inside a batch that it accepted.
