@@ -11,7 +11,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"log/slog"
 	"os"
 	"time"
 
@@ -26,8 +25,6 @@ type Options struct {
 	Retention time.Duration
 	// Wait is how long a call waits for other processes that are writing. Default 10 s.
 	Wait time.Duration
-	// Logger is told of trouble that no caller hears of. Default slog.Default().
-	Logger *slog.Logger
 	// Now is the clock by which records expire. Default time.Now.
 	Now func() time.Time
 }
@@ -66,9 +63,6 @@ var _ results.Store = (*Store)(nil)
 func Open(path string, opts Options) (*Store, error) {
 	if opts.Wait <= 0 {
 		opts.Wait = defaultWait
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.Default()
 	}
 	rules := transition.Rules{Retention: opts.Retention, Now: opts.Now}.WithDefaults()
 	s := &Store{path: path, opts: opts, rules: rules}
