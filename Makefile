@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build unit test lint fmt fuzz vuln bench bench-docs bench-micro localstack-up localstack-down clean
+.PHONY: help build unit test lint fmt fuzz vuln bench bench-docs bench-api bench-api-docs bench-micro localstack-up localstack-down clean
 
 FUZZTIME ?= 2m
 BENCH_ARGS ?=
@@ -39,6 +39,14 @@ bench: ## this toolkit beside others, 12 minutes; BENCH_ARGS=--quick for one, BE
 bench-docs: ## the same, and its tables into docs/performance.md
 	go -C bench build $(BENCH_BUILD) -o ../bin/bench .
 	bin/bench --docs docs/performance.md $(BENCH_ARGS)
+
+bench-api: ## the HTTP API under load, a minute; BENCH_ARGS=--profile=DIR for profiles
+	go -C bench build $(BENCH_BUILD) -o ../bin/bench .
+	bin/bench api $(BENCH_ARGS)
+
+bench-api-docs: ## the same, and its tables into docs/performance.md
+	go -C bench build $(BENCH_BUILD) -o ../bin/bench .
+	bin/bench api --docs docs/performance.md $(BENCH_ARGS)
 
 bench-micro: ## executor, envelope and batcher, ten times each, for benchstat
 	go test -run '^$$' -bench . -benchmem -count=10 ./tasks ./internal/batch

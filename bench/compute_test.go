@@ -116,16 +116,16 @@ func TestTable(t *testing.T) {
 
 func TestBetween(t *testing.T) {
 	t.Parallel()
-	got, err := between("a\n"+beginMark+"\nold\n"+endMark+"\nb\n", "new\n")
-	if want := "a\n" + beginMark + "\n\nnew\n\n" + endMark + "\nb\n"; err != nil || got != want {
+	got, err := benchMarks.replace("a\n"+benchMarks.begin+"\nold\n"+benchMarks.end+"\nb\n", "new\n")
+	if want := "a\n" + benchMarks.begin + "\n\nnew\n\n" + benchMarks.end + "\nb\n"; err != nil || got != want {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
-	again, err := between(got, "new\n")
+	again, err := benchMarks.replace(got, "new\n")
 	if err != nil || again != got {
 		t.Errorf("a second time gave %q, %v", again, err)
 	}
-	for _, text := range []string{"", beginMark, endMark, endMark + beginMark} {
-		if _, err := between(text, "new"); err == nil {
+	for _, text := range []string{"", benchMarks.begin, benchMarks.end, benchMarks.end + benchMarks.begin} {
+		if _, err := benchMarks.replace(text, "new"); err == nil {
 			t.Errorf("%q was accepted", text)
 		}
 	}

@@ -37,6 +37,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return runEndpoint(args[1:], stdin, stdout)
 		case "candidate":
 			return runCandidate(args[1:], stdin, stdout)
+		case "core":
+			return runCore(args[1:], stdin, stdout, stderr)
+		case "api":
+			return runAPI(ctx, args[1:], stdout, stderr)
 		}
 	}
 	return compare(ctx, args, stdout, stderr)
@@ -85,7 +89,7 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	text := render(r)
 	if *docs != "" {
-		if err := rewrite(*docs, text); err != nil {
+		if err := rewrite(*docs, benchMarks, text); err != nil {
 			return err
 		}
 	}

@@ -79,29 +79,32 @@ func fixed(v float64, decimals int) string {
 	return fmt.Sprintf("%.*f", decimals, v)
 }
 
-const (
-	beginMark = "<!-- bench: begin, written by make bench-docs -->"
-	endMark   = "<!-- bench: end -->"
+// marks enclose what a mode writes into a document.
+type marks struct{ begin, end string }
+
+var (
+	benchMarks = marks{"<!-- bench: begin, written by make bench-docs -->", "<!-- bench: end -->"}
+	apiMarks   = marks{"<!-- bench api: begin, written by make bench-api-docs -->", "<!-- bench api: end -->"}
 )
 
 // rewrite puts text between the marks of a file.
-func rewrite(file, text string) error {
+func rewrite(file string, m marks, text string) error {
 	old, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	updated, err := between(string(old), text)
+	updated, err := m.replace(string(old), text)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return os.WriteFile(file, []byte(updated), 0o600) // an existing file keeps its own mode
 }
 
-func between(old, text string) (string, error) {
-	before, rest, begun := strings.Cut(old, beginMark)
-	_, after, ended := strings.Cut(rest, endMark)
+func (m marks) replace(old, text string) (string, error) {
+	before, rest, begun := strings.Cut(old, m.begin)
+	_, after, ended := strings.Cut(rest, m.end)
 	if !begun || !ended {
-		return "", fmt.Errorf("the marks %q and %q are missing", beginMark, endMark)
+		return "", fmt.Errorf("the marks %q and %q are missing", m.begin, m.end)
 	}
-	return before + beginMark + "\n\n" + strings.TrimSpace(text) + "\n\n" + endMark + after, nil
+	return before + m.begin + "\n\n" + strings.TrimSpace(text) + "\n\n" + m.end + after, nil
 }

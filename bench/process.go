@@ -21,12 +21,16 @@ type process struct {
 	out *bufio.Reader
 }
 
-func start(ctx context.Context, args ...string) (*process, error) {
+func start(ctx context.Context, args ...string) (*process, error) { return startWith(ctx, nil, args...) }
+
+// startWith starts a child with an environment of its own; nil is ours.
+func startWith(ctx context.Context, env []string, args ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Env = env
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = 5 * time.Second
 	in, err := cmd.StdinPipe()

@@ -23,7 +23,7 @@ import (
 
 // TestMain lets the test binary be the endpoint and the candidates, as the program itself is.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "endpoint" || os.Args[1] == "candidate") {
+	if len(os.Args) > 1 && (os.Args[1] == "endpoint" || os.Args[1] == "candidate" || os.Args[1] == "core") {
 		main()
 		os.Exit(0)
 	}
@@ -72,7 +72,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	docs := filepath.Join(t.TempDir(), "docs.md")
-	if err := os.WriteFile(docs, []byte("before\n"+beginMark+"\n"+endMark+"\nafter\n"), 0o600); err != nil {
+	if err := os.WriteFile(docs, []byte("before\n"+benchMarks.begin+"\n"+benchMarks.end+"\nafter\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
