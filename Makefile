@@ -48,8 +48,8 @@ bench-api-docs: ## the same, and its tables into docs/performance.md
 	go -C bench build $(BENCH_BUILD) -o ../bin/bench .
 	bin/bench api --docs docs/performance.md $(BENCH_ARGS)
 
-bench-micro: ## executor, envelope and batcher, ten times each, for benchstat
-	go test -run '^$$' -bench . -benchmem -count=10 ./tasks ./internal/batch
+bench-micro: ## executor, envelope, batcher and worker, ten times each, for benchstat
+	go test -run '^$$' -bench . -benchmem -count=10 ./tasks ./internal/batch ./sqsqueue
 
 localstack-up: ## start LocalStack on port 4566; prints the environment to set
 	localstack/up

@@ -14,8 +14,8 @@ func (w *Worker) heartbeat(ctx context.Context) {
 		shortest = min(shortest, s.visibility)
 	}
 	// A lease is due for its beat with two thirds of its time left; looking eight times as often as it expires leaves
-	// several tries for a beat that fails.
-	ticker := time.NewTicker(shortest / 8)
+	// several tries for a beat that fails. The minute before the end of the longest lease must not be missed either.
+	ticker := time.NewTicker(min(shortest/8, 15*time.Second))
 	defer ticker.Stop()
 	for {
 		select {
@@ -31,6 +31,7 @@ func (w *Worker) heartbeat(ctx context.Context) {
 }
 
 func (w *Worker) beat(l *lease, now time.Time) {
+	l.exhaust(now)
 	if l.expired(now) {
 		w.lose(l, errors.New("no heartbeat was accepted in time"))
 		return

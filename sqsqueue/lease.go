@@ -56,15 +56,25 @@ func (l *lease) receives() int {
 	return n
 }
 
-// end is when SQS will hide the message no longer, whatever is asked.
-func (l *lease) end() time.Time { return l.received.Add(maxVisibility - time.Minute) }
+// exhaust ends the function a minute before SQS will hide the message no longer, whatever is asked. The heartbeat calls
+// it, since a timer for each job would cost every job what few ever need.
+func (l *lease) exhaust(now time.Time) {
+	l.mu.Lock()
+	cancel := l.cancel
+	if l.state != leaseRunning || now.Before(l.received.Add(maxVisibility-time.Minute)) {
+		cancel = nil
+	}
+	l.mu.Unlock()
+	if cancel != nil {
+		cancel(&tasks.TimeoutError{})
+	}
+}
 
 func (l *lease) delivery() tasks.Delivery {
 	return tasks.Delivery{
-		Body:     aws.ToString(l.message.Body),
-		Queue:    l.source.name,
-		Attempt:  l.receives(),
-		Deadline: l.end(),
+		Body:    aws.ToString(l.message.Body),
+		Queue:   l.source.name,
+		Attempt: l.receives(),
 	}
 }
 

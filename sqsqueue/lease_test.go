@@ -229,6 +229,12 @@ func TestLongRetryDelayIsClamped(t *testing.T) {
 }
 
 func TestTaskWithoutTimeoutEndsBeforeSQSLetsGo(t *testing.T) {
+	for _, visibility := range []time.Duration{tasks.DefaultVisibilityTimeout, tasks.MaxVisibilityTimeout} {
+		t.Run(visibility.String(), func(t *testing.T) { testEndless(t, visibility) })
+	}
+}
+
+func testEndless(t *testing.T, visibility time.Duration) {
 	bubble(t, func(e *env) {
 		var c tally
 		var took time.Duration
@@ -240,7 +246,7 @@ func TestTaskWithoutTimeoutEndsBeforeSQSLetsGo(t *testing.T) {
 			took, cause = time.Since(start), context.Cause(ctx)
 			return 0, ctx.Err()
 		})
-		r := e.apply(task)
+		r := e.apply(task, tasks.QueueSettings{Name: tasks.DefaultQueue, VisibilityTimeout: visibility})
 		enqueue(e, task, 1)
 		e.work(r, sqsqueue.WorkerConfig{})
 		time.Sleep(12*time.Hour + time.Hour)

@@ -74,13 +74,17 @@ func IsPermanent(err error) bool {
 // A TimeoutError is the cause of a task's context, and the error of the attempt, when the attempt took longer than it
 // may.
 type TimeoutError struct {
+	// Task is empty in the context's cause where whoever holds the message ended the attempt.
 	Task string
 	// Limit is the task's Timeout, or 0 when the message could not be held any longer (12 hours on SQS).
 	Limit time.Duration
 }
 
 func (e *TimeoutError) Error() string {
-	if e.Limit == 0 {
+	switch {
+	case e.Task == "":
+		return "the task ran for as long as its message can be held; give it a Timeout or split its work"
+	case e.Limit == 0:
 		return fmt.Sprintf("task %q ran for as long as its message can be held; give it a Timeout or split its work", e.Task)
 	}
 	return fmt.Sprintf("task %q exceeded its timeout of %v", e.Task, e.Limit)

@@ -65,7 +65,7 @@ type Delivery struct {
 	Queue string
 	// Attempt counts the deliveries of this message, from 1.
 	Attempt int
-	// Deadline is when the message can't be held any longer; the zero value is never.
+	// Deadline is when the message can't be held any longer; the zero value leaves it to whoever ends the context.
 	Deadline time.Time
 }
 
@@ -73,7 +73,8 @@ type Delivery struct {
 // period after the context ends, the task's timeout passes or the delivery's deadline comes.
 //
 // The cause of ctx's end tells a shutdown ([ErrShutdown]) and a lost lease ([ErrLeaseLost]) apart for the task; either
-// way the attempt is given back, unless it succeeded or failed permanently all the same.
+// way the attempt is given back, unless it succeeded or failed permanently all the same. A [*TimeoutError] as its cause
+// counts as a failure. The function may keep ctx: end it once Execute has returned.
 func (e *Executor) Execute(ctx context.Context, d Delivery) Outcome {
 	attempt := Attempt{Job: Job{Queue: d.Queue}, Number: max(d.Attempt, 1), Deliveries: max(d.Attempt, 1)}
 	env, err := decodeText(d.Body)
@@ -120,8 +121,12 @@ func (e *Executor) run(ctx context.Context, def *definition, a Attempt, call cal
 		ctx = cancellable
 	}
 	r := &run{Context: ctx, attempt: a, logger: e.logger, recorder: e.recorder, call: call, returned: make(chan struct{})}
-	ctx, cancel := limit(r, def, deadline)
-	defer cancel()
+	ctx = r
+	if ends, cause := limit(def, deadline); !ends.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(r, ends, cause)
+		defer cancel()
+	}
 
 	if e.logger.Enabled(ctx, slog.LevelInfo) {
 		r.log().Info("job started")
@@ -146,17 +151,15 @@ func (e *Executor) run(ctx context.Context, def *definition, a Attempt, call cal
 	return out
 }
 
-// limit bounds one attempt by the task's timeout and by how long its message can be held, whichever ends first.
-func limit(ctx context.Context, def *definition, deadline time.Time) (context.Context, context.CancelFunc) {
+// limit says when an attempt must end, and why: its task's timeout has passed, or its message can't be held any longer.
+func limit(def *definition, deadline time.Time) (ends time.Time, cause error) {
 	if def.info.Timeout > 0 {
-		if ends := time.Now().Add(def.info.Timeout); deadline.IsZero() || ends.Before(deadline) {
-			return context.WithDeadlineCause(ctx, ends, def.timedOut)
+		ends = time.Now().Add(def.info.Timeout)
+		if deadline.IsZero() || ends.Before(deadline) {
+			return ends, def.timedOut
 		}
 	}
-	if !deadline.IsZero() {
-		return context.WithDeadlineCause(ctx, deadline, def.heldTooLong)
-	}
-	return context.WithCancel(ctx)
+	return deadline, def.heldTooLong
 }
 
 // call runs the function inside its middleware, and turns a panic into an error.
@@ -240,6 +243,9 @@ func (e *Executor) decide(ctx context.Context, def *definition, value any, err e
 		out.Reason = ReasonPanic
 	case errors.As(cause, &timeout):
 		out.Reason = ReasonTimeout
+		if timeout.Task == "" {
+			timeout = def.heldTooLong
+		}
 		if !errors.As(err, new(*TimeoutError)) {
 			out.Err = fmt.Errorf("%w: %w", timeout, err)
 		}

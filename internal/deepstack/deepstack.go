@@ -6,7 +6,7 @@
 package deepstack
 
 // size is more than an SDK request was seen to need (runtime/debug.Stack shows its depth, a CPU profile the copies).
-const size = 24 << 10
+const size = 40 << 10
 
 // Grow makes the calling goroutine's stack large enough for an SDK request.
 func Grow() {
