@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build unit test lint fmt fuzz vuln bench bench-docs bench-api bench-api-docs bench-micro localstack-up localstack-down clean
+.PHONY: help build unit test lint fmt fuzz fuzz-api vuln bench bench-docs bench-api bench-api-docs bench-micro localstack-up localstack-down clean
 
 FUZZTIME ?= 2m
 BENCH_ARGS ?=
@@ -28,6 +28,9 @@ lint: ## golangci-lint and shellcheck
 
 fuzz: ## every fuzz target for FUZZTIME (2m)
 	scripts/fuzz $(FUZZTIME)
+
+fuzz-api: ## schemathesis against the HTTP API of core dev, a minute
+	scripts/fuzz-api
 
 vuln: ## known vulnerabilities; needs the network, so make test leaves it out
 	"$$(scripts/tool govulncheck)" ./...

@@ -35,7 +35,7 @@ func (a *API) describe() ([]byte, error) {
 		"openapi": "3.1.0",
 		"info": doc{
 			"title": "Tasks", "version": "1",
-			"description": "Enqueue tasks, watch and cancel their jobs, count their queues. Every error is a problem document (RFC 9457).",
+			"description": "Enqueue tasks, watch and cancel their jobs, count their queues. Every error is a problem document (RFC 9457). Integers are written without a fraction: 2, not 2.0.",
 		},
 		"servers":    []doc{{"url": server}},
 		"paths":      a.paths(),
@@ -66,6 +66,13 @@ func (a *API) componentSchemas() doc {
 		},
 		"Queues": doc{
 			"type": "object", "required": []string{"queues"}, "properties": doc{"queues": doc{"type": "array", "items": ref("Queue")}},
+		},
+		"Event": doc{
+			"type": "object", "description": "one server-sent event", "required": []string{"event", "data"}, "properties": doc{
+				"event": doc{"type": "string", "enum": []string{"state", "progress", "end", "gone"}},
+				"id":    doc{"type": "string", "description": "to go on after this event, with Last-Event-ID"},
+				"data":  doc{"type": "string", "contentMediaType": "application/json"},
+			},
 		},
 		"Status": doc{"type": "object", "required": []string{"status"}, "properties": doc{"status": doc{"type": "string"}}},
 	}
@@ -106,7 +113,7 @@ func (a *API) paths() doc {
 					"\"end\" is the last event of a finished job, \"gone\" that of one whose record has expired.",
 				"parameters": []doc{parameter("header", "Last-Event-ID", "the last event seen; after that of \"end\" the answer is 204", doc{"type": "string"})},
 			}, answers{
-				200: doc{"description": "server-sent events until the job is finished", "content": doc{"text/event-stream": doc{"schema": doc{"type": "string"}}}},
+				200: doc{"description": "server-sent events until the job is finished", "content": doc{"text/event-stream": doc{"schema": ref("Event")}}},
 				204: doc{"description": "the job is finished and Last-Event-ID is that of its end"},
 			}, 400, 404, 501, 503),
 		},
