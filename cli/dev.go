@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,10 +39,16 @@ func (p *program) devCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", DefaultAPIAddr, "address of the HTTP API")
+	cmd.Flags().DurationVar(&worker.config.MaxVisibilityTimeout, "visibility-timeout", devVisibility,
+		"how long jobs wait that ran when 'dev' was killed, at most; a debugger that stops it for longer makes its jobs run again")
 	endpoint.add(cmd)
 	worker.add(cmd.Flags())
 	return cmd
 }
+
+// devVisibility is how soon the jobs of a 'core dev' that was killed run again in the next one. A laptop is no network:
+// heartbeats come in time.
+const devVisibility = 10 * time.Second
 
 // dev works the embedded queue in the same process, through the very client that AWS gets, and serves the HTTP API.
 func (p *program) dev(ctx context.Context, em *emulator.Emulator, addr string, cfg sqsqueue.WorkerConfig) (err error) {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coretasks/core/httpapi"
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/tasks"
 )
@@ -44,8 +45,8 @@ type Web struct {
 	Queue tasks.Sender
 	// Store has the records of jobs.
 	Store results.Store
-	// API serves the routes of the HTTP API (/tasks, /jobs, ...), for pages that follow a job by its event stream.
-	API http.Handler
+	// API has the routes of the HTTP API: a page can follow a job by its ServeJob, which needs no token.
+	API *httpapi.API
 }
 
 // WithWeb serves a program's own pages beside the HTTP API in 'core dev': whatever is no route of the API goes to the

@@ -84,7 +84,7 @@ func (p *program) serveAPI(ctx context.Context, queues sqsqueue.API, store resul
 	defer cancel(nil)
 	server := api.Server(addr)
 	if pages && p.web != nil && store != nil {
-		server.Handler = beside(api.Handler(), p.web(Web{Queue: results.Track(client, store, logger), Store: store, API: api.Handler()}))
+		server.Handler = beside(api.Handler(), p.web(Web{Queue: results.Track(client, store, logger), Store: store, API: api}))
 	}
 	served := make(chan struct{})
 	go func() {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -123,4 +124,47 @@ func TestOtherSites(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A program with users of its own shows them their jobs, though their browsers have no token.
+func TestServeJob(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *Config) { c.Token = "s3cret-token"; c.BasePath = "/api" })
+	serve := func(id string, part Part) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { f.ServeJob(w, r, id, part) }
+	}
+	for name, test := range map[string]struct {
+		method, id string
+		part       Part
+		query      string
+		header     string
+		want       int
+		words      string
+	}{
+		"record":             {"GET", "running", PartRecord, "", "", 200, `"state":"running"`},
+		"record, waiting":    {"GET", "finished", PartRecord, "?wait=20s", "", 200, `"state":"succeeded"`},
+		"events":             {"GET", "finished", PartEvents, "", "", 200, "event: end"},
+		"cancel":             {"POST", "waiting", PartCancel, "", "", 202, `"state":"cancelled"`},
+		"an escaped ID":      {"GET", "sessions.cleanup@2026-03-01T00:00:00Z", PartRecord, "", "", 200, "retrying"},
+		"unknown":            {"GET", "no/such job", PartRecord, "", "", 404, "no/such job"},
+		"leading out":        {"GET", "../metrics", PartRecord, "", "", 404, "unknown-job"},
+		"no ID":              {"GET", "", PartRecord, "", "", 404, "problem"},
+		"another part":       {"GET", "running", "result", "", "", 404, "problem"},
+		"wrong method":       {"POST", "running", PartEvents, "", "", 405, "Allowed"},
+		"wrong query":        {"GET", "running", PartRecord, "?wate=1s", "", 400, "wate"},
+		"another site's":     {"POST", "waiting", PartCancel, "", "Sec-Fetch-Site: cross-site", 403, "other sites"},
+		"a far away browser": {"GET", "running", PartRecord, "", "Host: shop.example.com", 200, "running"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := request(test.method, "/my/reports/1"+test.query, "", test.header)
+			r.RemoteAddr = "203.0.113.9:4000"
+			w := httptest.NewRecorder()
+			serve(test.id, test.part)(w, r)
+			if w.Code != test.want || !strings.Contains(w.Body.String(), test.words) {
+				t.Errorf("%d %s, want %d with %q", w.Code, w.Body, test.want, test.words)
+			}
+		})
+	}
+	wantProblem(t, f.do(request("GET", "/jobs/running", "")), http.StatusUnauthorized, slugUnauthorized)
 }

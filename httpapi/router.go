@@ -108,7 +108,7 @@ func (a *API) dispatch(w *response, r *http.Request) error {
 	if rt != nil {
 		w.pattern = rt.pattern
 	}
-	if rt == nil || !rt.open {
+	if (rt == nil || !rt.open) && !admitted(r) {
 		if err := a.admit(r); err != nil {
 			return err
 		}

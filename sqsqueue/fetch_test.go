@@ -297,11 +297,39 @@ func TestWorkerThatCannotStart(t *testing.T) {
 		"a negative weight":   {Queues: []sqsqueue.QueueWeight{{Name: "default", Weight: -1}}},
 		"no concurrency":      {Concurrency: -1},
 		"no time for its end": {ShutdownTimeout: time.Millisecond},
+		"no time for a beat":  {MaxVisibilityTimeout: time.Second},
+		"a negative timeout":  {MaxVisibilityTimeout: -time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(e *env) {
 				if _, err := sqsqueue.NewWorker(e.client, tasks.NewRegistry(number), cfg); err == nil {
 					e.Error("no error")
+				}
+			})
+		})
+	}
+}
+
+// Messages are hidden for the queue's own visibility timeout or the worker's limit, whichever is shorter.
+func TestMaxVisibilityTimeout(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[time.Duration]int32{0: 60, 10 * time.Second: 10, time.Hour: 60} {
+		t.Run(limit.String(), func(t *testing.T) {
+			bubble(t, func(e *env) {
+				var c tally
+				task := taking("task", 3*time.Minute, &c)
+				r := e.apply(task)
+				enqueue(e, task, 1)
+				e.api.receive = func(ctx context.Context, in *sqs.ReceiveMessageInput, next func(context.Context) (*sqs.ReceiveMessageOutput, error)) (*sqs.ReceiveMessageOutput, error) {
+					if in.VisibilityTimeout != want {
+						e.Errorf("a receive hides its messages for %d s, want %d", in.VisibilityTimeout, want)
+					}
+					return next(ctx)
+				}
+				stop := e.work(r, sqsqueue.WorkerConfig{MaxVisibilityTimeout: limit})
+				time.Sleep(4 * time.Minute)
+				if err := stop(); err != nil || c.runs() != 1 {
+					e.Errorf("%d runs, %v: heartbeats did not keep the job hidden", c.runs(), err)
 				}
 			})
 		})

@@ -38,6 +38,9 @@ type WorkerConfig struct {
 	ShutdownTimeout time.Duration
 	// Grace is how long a task may ignore its cancelled context; see [tasks.ExecutorConfig].
 	Grace time.Duration
+	// MaxVisibilityTimeout, if it is set, bounds the visibility timeout of every queue, from 5 s: jobs of a worker that was
+	// killed run again after so long, at the price of more heartbeats. The default is each queue's own setting.
+	MaxVisibilityTimeout time.Duration
 	// Recorder is told of every attempt; results.NewRecorder makes one of a store. The default keeps no records.
 	Recorder tasks.Recorder
 	// Logger gets the life of each job and what happens in the background. The default is the client's.
@@ -115,6 +118,9 @@ func NewWorker(c *Client, r *tasks.Registry, cfg WorkerConfig) (*Worker, error) 
 	if cfg.Concurrency < 0 {
 		return nil, fmt.Errorf("concurrency %d is invalid: it must be 1 or more", cfg.Concurrency)
 	}
+	if v := cfg.MaxVisibilityTimeout; v != 0 && v < tasks.MinVisibilityTimeout {
+		return nil, fmt.Errorf("visibility timeout %v is invalid: it must be %v or more", v, tasks.MinVisibilityTimeout)
+	}
 	if cfg.ShutdownTimeout < time.Second {
 		return nil, fmt.Errorf("shutdown timeout %v is invalid: it must be 1s or more", cfg.ShutdownTimeout)
 	}
@@ -161,6 +167,9 @@ func (w *Worker) addSources(specs []tasks.QueueSpec, wanted []QueueWeight) error
 			return fmt.Errorf("queue %q is named twice; give it a weight instead", q.Name)
 		}
 		s := &source{name: q.Name, weight: max(q.Weight, 1), visibility: specs[i].VisibilityTimeout, maxPolls: 1}
+		if limit := w.config.MaxVisibilityTimeout; limit > 0 {
+			s.visibility = min(s.visibility, limit)
+		}
 		w.acknowledge(s)
 		w.sources = append(w.sources, s)
 	}

@@ -17,7 +17,7 @@ func main() {
 }
 
 func pages(w cli.Web) http.Handler {
-	app, err := web.New(web.Config{Queue: w.Queue, Store: w.Store, API: w.API, Dir: cli.StateDir()})
+	app, err := web.New(web.Config{Queue: w.Queue, Store: w.Store, Jobs: w.API, Dir: cli.StateDir()})
 	if err != nil {
 		panic(err) // a program that is put together wrongly
 	}

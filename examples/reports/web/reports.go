@@ -31,6 +31,7 @@ type accepted struct {
 	JobID       string `json:"job_id"`
 	StatusURL   string `json:"status_url"`
 	EventsURL   string `json:"events_url"`
+	CancelURL   string `json:"cancel_url"`
 	DownloadURL string `json:"download_url"`
 }
 
@@ -45,17 +46,23 @@ func (a *app) generate(w http.ResponseWriter, r *http.Request) {
 		a.answer(w, http.StatusBadRequest, failure{Error: fmt.Sprintf("unknown report type %q: there are %s", o.ReportType, typeNames()), Field: "report_type"})
 		return
 	}
-	job, err := reports.Generate.Delay(r.Context(), a.Queue, reports.Params{UserID: a.User(r), ReportType: o.ReportType, Slowly: o.Slowly})
+	user := a.User(r)
+	job, err := reports.Generate.Delay(r.Context(), a.Queue, reports.Params{UserID: user, ReportType: o.ReportType, Slowly: o.Slowly})
 	if err != nil {
 		a.Logger.Error("a report can't be enqueued", "error", err)
 		w.Header().Set("Retry-After", "5")
 		a.fail(w, http.StatusServiceUnavailable, "the queue did not take the report; try again in a moment")
 		return
 	}
-	id := url.PathEscape(job.ID)
-	w.Header().Set("Location", "/jobs/"+id)
+	if err := a.note(job.ID, user); err != nil {
+		a.Logger.Error("a report is made, and its user can't follow it", "job_id", job.ID, "error", err)
+		a.fail(w, http.StatusInternalServerError, "the report is being made, but you can't be shown how far it is")
+		return
+	}
+	at := "/reports/" + url.PathEscape(job.ID)
+	w.Header().Set("Location", at+"/status")
 	a.answer(w, http.StatusAccepted, accepted{
-		JobID: job.ID, StatusURL: "/jobs/" + id, EventsURL: "/jobs/" + id + "/events", DownloadURL: "/reports/" + id,
+		JobID: job.ID, StatusURL: at + "/status", EventsURL: at + "/events", CancelURL: at + "/cancel", DownloadURL: at,
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/coretasks/core/examples/reports"
+	"github.com/coretasks/core/httpapi"
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/tasks"
 )
@@ -30,8 +31,8 @@ type Config struct {
 	Queue tasks.Sender
 	// Store has the records of jobs.
 	Store results.Store
-	// API serves /jobs/, from which the page gets its events. It may be nil where something in front serves that path.
-	API http.Handler
+	// Jobs tells users of their jobs: records, events and cancelling. It is an *httpapi.API.
+	Jobs Jobs
 	// Dir is the directory that was given to reports.Registry.
 	Dir string
 	// User tells who is signed in. By default the page offers the four users of the example and believes what is chosen;
@@ -44,14 +45,15 @@ type Config struct {
 type app struct {
 	Config
 	reports string // the absolute path of the directory with the finished files
+	orders  string // the directory that says whose a job is
 	page    *template.Template
 	choose  bool // who is signed in is chosen on the page
 }
 
 // New makes the application.
 func New(cfg Config) (http.Handler, error) {
-	if cfg.Queue == nil || cfg.Store == nil || cfg.Dir == "" {
-		return nil, errors.New("web: a Queue, a Store and a Dir are required")
+	if cfg.Queue == nil || cfg.Store == nil || cfg.Jobs == nil || cfg.Dir == "" {
+		return nil, errors.New("web: a Queue, a Store, Jobs and a Dir are required")
 	}
 	dir, err := filepath.Abs(filepath.Join(cfg.Dir, "reports"))
 	if err != nil {
@@ -61,7 +63,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	a := &app{Config: cfg, reports: dir, page: page}
+	a := &app{Config: cfg, reports: dir, orders: filepath.Join(filepath.Dir(dir), "orders"), page: page}
 	if a.Logger == nil {
 		a.Logger = slog.Default()
 	}
@@ -76,9 +78,9 @@ func New(cfg Config) (http.Handler, error) {
 	if a.choose {
 		mux.HandleFunc("POST /user", a.chooseUser)
 	}
-	if cfg.API != nil {
-		mux.Handle("/jobs/", cfg.API)
-	}
+	mux.HandleFunc("GET /reports/{id}/status", a.job(httpapi.PartRecord))
+	mux.HandleFunc("GET /reports/{id}/events", a.job(httpapi.PartEvents))
+	mux.HandleFunc("POST /reports/{id}/cancel", a.job(httpapi.PartCancel))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		a.fail(w, http.StatusNotFound, "there is nothing at this address")
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/coretasks/core/examples/reports"
+	"github.com/coretasks/core/httpapi"
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/results/sqlitestore"
 	"github.com/coretasks/core/tasks"
@@ -45,7 +45,11 @@ func newFixture(t *testing.T, edits ...func(*Config)) *fixture {
 	})
 	f := &fixture{t: t, store: store, dir: dir, queue: taskstest.New(t, reports.Registry(dir))}
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
-	cfg := Config{Queue: results.Track(f.queue, store, logger), Store: store, Dir: dir, Logger: logger}
+	api, err := httpapi.New(httpapi.Config{Registry: reports.Registry(dir), Sender: f.queue, Store: store, Token: "s3cret", Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := Config{Queue: results.Track(f.queue, store, logger), Store: store, Jobs: api, Dir: dir, Logger: logger}
 	for _, edit := range edits {
 		edit(&cfg)
 	}
@@ -143,7 +147,7 @@ func TestGenerate(t *testing.T) {
 				t.Fatalf("%d %s: %v", w.Code, w.Body, err)
 			}
 			id := got.JobID
-			if want := (accepted{id, "/jobs/" + id, "/jobs/" + id + "/events", "/reports/" + id}); id == "" || got != want {
+			if want := (accepted{id, "/reports/" + id + "/status", "/reports/" + id + "/events", "/reports/" + id + "/cancel", "/reports/" + id}); id == "" || got != want {
 				t.Errorf("%+v, want %+v", got, want)
 			}
 			if record, err := f.store.Get(t.Context(), id); err != nil || record.State != results.Queued {
@@ -285,9 +289,7 @@ func TestRoundTrip(t *testing.T) {
 
 func TestPage(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, func(c *Config) {
-		c.API = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the API") })
-	})
+	f := newFixture(t)
 	w := f.do(http.MethodGet, "/", "", "Cookie: report_user=3")
 	page := w.Body.String()
 	for _, want := range []string{`data-user="3"`, `value="3" selected`, "Chiara Rossi", "Sales by product", asset("page.js"), asset("page.css")} {
@@ -302,9 +304,6 @@ func TestPage(t *testing.T) {
 		if w := f.do(http.MethodGet, asset(name), ""); w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Type"), want) {
 			t.Errorf("%s: %d %s", name, w.Code, w.Header().Get("Content-Type"))
 		}
-	}
-	if w := f.do(http.MethodGet, "/jobs/some", ""); w.Body.String() != "the API" {
-		t.Errorf("/jobs/some: %s", w.Body)
 	}
 	for _, target := range []string{"/static/page.go", "/static/..%2Fpage.html", "/favicon.ico"} {
 		wantFailure(t, f.do(http.MethodGet, target, ""), http.StatusNotFound, "nothing")
@@ -330,9 +329,57 @@ func TestChooseUser(t *testing.T) {
 
 func TestNewNeedsAll(t *testing.T) {
 	t.Parallel()
-	for _, cfg := range []Config{{}, {Queue: deafQueue{}}, {Queue: deafQueue{}, Dir: "x"}} {
+	for _, cfg := range []Config{{}, {Queue: deafQueue{}}, {Queue: deafQueue{}, Dir: "x"}, {Queue: deafQueue{}, Store: newFixture(t).store, Dir: "x"}} {
 		if _, err := New(cfg); err == nil {
 			t.Errorf("New(%+v) succeeds", cfg)
 		}
 	}
+}
+
+// The API has a token, which a browser has not: a user follows and cancels what is theirs, and nothing else, at the
+// application's own addresses.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	order := func() accepted {
+		var job accepted
+		w := f.do(http.MethodPost, "/reports/generate", `{"report_type": "yearly"}`, asJSON, "Cookie: report_user=2")
+		if err := json.Unmarshal(w.Body.Bytes(), &job); err != nil {
+			t.Fatal(err)
+		}
+		return job
+	}
+	done, waiting := order(), order()
+	f.put(done.JobID, "reports.generate", results.Succeeded, reports.Report{UserID: 2})
+	f.put("elsewhere", "reports.generate", results.Running, nil) // enqueued by something else: nobody's order
+	mine := "Cookie: report_user=2"
+	for _, tt := range []struct {
+		name, method, target, words string
+		status                      int
+	}{
+		{"record", http.MethodGet, waiting.StatusURL, `"state":"queued"`, 200},
+		{"events", http.MethodGet, done.EventsURL, "event: end", 200},
+		{"cancel", http.MethodPost, waiting.CancelURL, `"state":"cancelled"`, 202},
+		{"cancel again", http.MethodPost, waiting.CancelURL, "finished", 409},
+		{"a followed link does not cancel", http.MethodGet, waiting.CancelURL, "nothing", 404},
+		{"not ordered here", http.MethodGet, "/reports/elsewhere/status", "no such report", 404},
+		{"unknown", http.MethodGet, "/reports/unknown/events", "no such report", 404},
+		{"leading out", http.MethodGet, "/reports/..%2F..%2Fsales/status", "no such report", 404},
+		{"too long", http.MethodGet, "/reports/" + strings.Repeat("x", 600) + "/status", "no such report", 404},
+	} {
+		w := f.do(tt.method, tt.target, "", mine)
+		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.words) {
+			t.Errorf("%s: %d %s, want %d with %q", tt.name, w.Code, w.Body, tt.status, tt.words)
+		}
+	}
+	for _, target := range []string{done.StatusURL, done.EventsURL} {
+		wantFailure(t, f.do(http.MethodGet, target, "", "Cookie: report_user=3"), http.StatusNotFound, "no such report")
+	}
+	wantFailure(t, f.do(http.MethodPost, done.CancelURL, ""), http.StatusNotFound, "no such report")
+	wantFailure(t, f.do(http.MethodPost, done.CancelURL, "", mine, "Sec-Fetch-Site: cross-site"), http.StatusForbidden, "other sites")
+	if err := os.RemoveAll(filepath.Join(f.dir, "orders")); err != nil {
+		t.Fatal(err)
+	}
+	f.write("orders")
+	wantFailure(t, f.do(http.MethodPost, "/reports/generate", `{"report_type": "daily"}`, asJSON), http.StatusInternalServerError, "can't be shown")
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coretasks/core/internal/testenv"
 )
@@ -28,8 +29,8 @@ type program struct {
 	running *exec.Cmd
 }
 
-// startProgram builds the program and starts it.
-func startProgram(t *testing.T) *program {
+// startProgram builds the program and starts it, with variables of the environment.
+func startProgram(t *testing.T, env ...string) *program {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "core")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/coretasks/core/cmd/core").CombinedOutput(); err != nil {
@@ -44,6 +45,7 @@ func startProgram(t *testing.T) *program {
 			p.env = append(p.env, v)
 		}
 	}
+	p.env = append(p.env, env...)
 	t.Cleanup(p.kill)
 	p.start()
 	return p
@@ -132,10 +134,11 @@ func wantReport(t *testing.T, c card) {
 	}
 }
 
-// TestPage presses the button, sees progress move and downloads the report.
+// TestPage presses the button, sees progress move and downloads the report. The API has a token, which the browser does not
+// know.
 func TestPage(t *testing.T) {
 	t.Parallel()
-	b, p := openBrowser(t), startProgram(t)
+	b, p := openBrowser(t), startProgram(t, "CORE_API_TOKEN=s3cret")
 	b.open(p.url)
 	b.click("#generate")
 	values := map[float64]bool{}
@@ -148,6 +151,9 @@ func TestPage(t *testing.T) {
 		}
 		return succeeded(c)
 	})
+	if response, err := http.Get(p.url + "/jobs"); err != nil || response.Body.Close() != nil || response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("GET /jobs without the token: %v, %v", response, err)
+	}
 	if len(values) < 2 {
 		t.Errorf("progress had the values %v between 0 and 1, want it to move", values)
 	}
@@ -184,8 +190,12 @@ func TestServerRestart(t *testing.T) {
 	b.click("#generate")
 	b.until("a report under way", inTheMiddle)
 	p.kill()
+	killed := time.Now()
 	b.until("a lost connection", func(c card) bool { return strings.HasPrefix(c.Connection, "Connection lost") })
 	p.start()
 	b.until("a connection", func(c card) bool { return c.Connection == "" })
 	wantReport(t, b.until("a finished report", succeeded))
+	if took := time.Since(killed); took > 25*time.Second {
+		t.Errorf("the report was finished %v after the server was killed", took)
+	}
 }

@@ -182,7 +182,7 @@ async function cancel(job) {
   $("trouble").textContent = "";
   job.part("cancel").disabled = true;
   try {
-    const response = await fetch(job.kept.status_url + "/cancel", { method: "POST" });
+    const response = await fetch(job.kept.cancel_url, { method: "POST" });
     if (response.status !== 409 && !response.ok) { // 409: it has just ended, which its events tell
       throw new Error(await problem(response));
     }
