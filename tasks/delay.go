@@ -11,7 +11,7 @@ import (
 
 // A Job is one enqueued call of a task.
 type Job struct {
-	// ID is made by the producer before it sends: a UUIDv7.
+	// ID is made by the producer before it sends: a UUIDv7, unless [JobID] gave another.
 	ID    string `json:"id"`
 	Task  string `json:"task"`
 	Queue string `json:"queue"`
@@ -46,6 +46,10 @@ func (t *Task[P, R]) Delay(ctx context.Context, to Sender, params P, opts ...Del
 // the order of params. When some could not be enqueued, the others were all the same, and the error is a [*BulkError]
 // that names each that was not.
 func (t *Task[P, R]) DelayMany(ctx context.Context, to Sender, params []P, opts ...DelayOption) ([]Job, error) {
+	settings, err := delaySettingsOf(opts, len(params))
+	if err != nil {
+		return nil, &EnqueueError{Job: t.job(""), Err: err} // an option is wrong, and so for all of them
+	}
 	jobs := make([]Job, len(params))
 	msgs := make([]Message, 0, len(params))
 	at := make([]int, 0, len(params)) // the place in params of each message
@@ -58,9 +62,9 @@ func (t *Task[P, R]) DelayMany(ctx context.Context, to Sender, params []P, opts 
 			bulk.Items = append(bulk.Items, ItemError{Index: i, Err: &EnqueueError{Job: jobs[i], Err: err}})
 			continue
 		}
-		msg, err := t.message(raw, opts)
+		msg, err := t.message(raw, settings)
 		if err != nil {
-			return nil, &EnqueueError{Job: t.job(""), Err: err} // an option is wrong, and so for all of them
+			return nil, &EnqueueError{Job: t.job(""), Err: err} // the definition is wrong, and so for all of them
 		}
 		jobs[i] = t.job(msg.Envelope.ID)
 		msgs, at = append(msgs, msg), append(at, i)
@@ -87,7 +91,11 @@ func (d *definition) DelayJSON(ctx context.Context, to Sender, params []byte, op
 }
 
 func (d *definition) delay(ctx context.Context, to Sender, params json.RawMessage, opts []DelayOption) (Job, error) {
-	msg, err := d.message(params, opts)
+	settings, err := delaySettingsOf(opts, 1)
+	if err != nil {
+		return Job{}, &EnqueueError{Job: d.job(""), Err: err}
+	}
+	msg, err := d.message(params, settings)
 	if err != nil {
 		return Job{}, &EnqueueError{Job: d.job(""), Err: err}
 	}
@@ -98,27 +106,24 @@ func (d *definition) delay(ctx context.Context, to Sender, params json.RawMessag
 	return job, nil
 }
 
-func (d *definition) message(params json.RawMessage, opts []DelayOption) (Message, error) {
+func (d *definition) message(params json.RawMessage, s delaySettings) (Message, error) {
 	if len(d.problems) > 0 {
 		return Message{}, d.problems[0]
 	}
-	var s delaySettings
-	for _, opt := range opts {
-		opt(&s)
-	}
-	if s.err != nil {
-		return Message{}, s.err
-	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Message{}, fmt.Errorf("make a job id: %w", err)
+	id := s.id
+	if id == "" {
+		made, err := uuid.NewV7()
+		if err != nil {
+			return Message{}, fmt.Errorf("make a job id: %w", err)
+		}
+		id = made.String()
 	}
 	return Message{
 		Queue: d.info.Queue,
 		Delay: s.countdown,
 		Envelope: Envelope{
 			Version:    EnvelopeVersion,
-			ID:         id.String(),
+			ID:         id,
 			Task:       d.info.Name,
 			Params:     params,
 			EnqueuedAt: time.Now().UTC().Truncate(time.Millisecond),

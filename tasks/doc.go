@@ -9,6 +9,10 @@
 //
 //	job, err := Generate.Delay(ctx, queue, Params{UserID: 1}, tasks.Countdown(time.Minute))
 //
+// A task that runs at the times of a schedule, in cron or as an interval, is made with [Periodic]:
+//
+//	var Cleanup = tasks.Periodic("sessions.cleanup", cleanup, tasks.Cron("30 3 * * *"), tasks.In("America/Sao_Paulo"))
+//
 // A [Registry] holds the tasks of one program. An [Executor] turns one delivered message into an [Outcome]; what carries
 // messages (an SQS poller, a Lambda handler, a test) only carries the outcome out. Delivery is at least once, so a task
 // must tolerate running again: pass IDs, not objects, and let the task look up what is true when it runs.

@@ -16,7 +16,7 @@ const EnvelopeVersion = 1
 type Envelope struct {
 	// Version is the wire format's, 1.
 	Version int `json:"v"`
-	// ID is the job's: a UUIDv7 made by the producer.
+	// ID is the job's: a UUIDv7 made by the producer, the id of a periodic task's tick, or the caller's own.
 	ID string `json:"id"`
 	// Task is the name that the task was defined with.
 	Task string `json:"task"`

@@ -20,8 +20,12 @@ var (
 	// ErrUnknownTask says that no task of that name is registered.
 	ErrUnknownTask = errors.New("unknown task")
 
-	// ErrInvalidCountdown says that a countdown is negative or longer than [MaxCountdown].
+	// ErrInvalidCountdown says that a countdown is negative, or that it or the time of [At] is further away than
+	// [MaxCountdown].
 	ErrInvalidCountdown = errors.New("a countdown must be 0 or more and at most 365 days")
+
+	// ErrInvalidJobID says that the id given with [JobID] can't be one.
+	ErrInvalidJobID = errors.New("a job's id must be 1 to 128 visible ASCII characters, and of one job only")
 )
 
 // An Error carries a task's own word on whether, and when, it should be retried. Make one with [Errorf], [Permanent] or
@@ -114,7 +118,12 @@ type DefinitionError struct {
 	// Queue names the queue, where a queue's settings are wrong.
 	Queue   string
 	Problem string
+	// Err is the cause, where it has a type: a [*CronError] or an [*IntervalError].
+	Err error
 }
+
+// Unwrap returns the cause.
+func (e *DefinitionError) Unwrap() error { return e.Err }
 
 func (e *DefinitionError) Error() string {
 	if e.Queue != "" {

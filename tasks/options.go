@@ -1,9 +1,6 @@
 package tasks
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Limits of what a task or a job may ask for. Each follows from a quota of SQS ("Amazon SQS message quotas" and
 // "Amazon SQS visibility timeout" in the developer guide).
@@ -31,7 +28,7 @@ const (
 	MaxCountdown = 365 * 24 * time.Hour
 )
 
-// An Option sets one property of a task in [Define]. Values out of range are reported, with the task's name, by
+// An Option sets one property of a task in [Define] or [Periodic]. Values out of range are reported, with the task's name, by
 // [Registry.Err] when the program starts.
 type Option func(*definition)
 
@@ -73,28 +70,5 @@ func Timeout(limit time.Duration) Option {
 			return
 		}
 		d.info.Timeout = limit
-	}
-}
-
-// A DelayOption sets one property of a job in Delay and DelayMany.
-type DelayOption func(*delaySettings)
-
-type delaySettings struct {
-	countdown time.Duration
-	err       error
-}
-
-// Countdown keeps the job from running before d has passed, at most [MaxCountdown]. SQS counts in whole seconds;
-// fractions are rounded up, so that a job is never early.
-func Countdown(d time.Duration) DelayOption {
-	return func(s *delaySettings) {
-		switch {
-		case d < 0:
-			s.err = fmt.Errorf("countdown %v is negative: %w", d, ErrInvalidCountdown)
-		case d > MaxCountdown:
-			s.err = fmt.Errorf("countdown %v is longer than the limit of %v (365 days): %w", d, MaxCountdown, ErrInvalidCountdown)
-		default:
-			s.countdown = d
-		}
 	}
 }

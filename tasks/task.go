@@ -31,9 +31,11 @@ type Info struct {
 	// Params and Result are the Go types of the parameters and the result.
 	Params reflect.Type
 	Result reflect.Type
+	// Schedule is when a periodic task runs, and nil for every other task.
+	Schedule *Schedule
 }
 
-// A Definition is what a [Registry] is made of: a [*Task] or [QueueSettings].
+// A Definition is what a [Registry] is made of: a [*Task], a [*PeriodicTask] or [QueueSettings].
 type Definition interface {
 	register(*Registry)
 }
@@ -83,15 +85,22 @@ var taskName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`)
 // wait. A definition that can't work (an invalid name, parameters that can't be JSON, an option out of range) is
 // reported by [Registry.Err] when the program starts, not here, so that a package variable never panics.
 func Define[P, R any](name string, fn func(context.Context, P) (R, error), opts ...Option) *Task[P, R] {
+	return &Task[P, R]{definition: newDefinition(name, fn, func(d *definition) {
+		for _, opt := range opts {
+			opt(d)
+		}
+	})}
+}
+
+// newDefinition makes the definition of a function; configure applies the options to it.
+func newDefinition[P, R any](name string, fn func(context.Context, P) (R, error), configure func(*definition)) *definition {
 	d := &definition{info: Info{
 		Name:   name,
 		Queue:  DefaultQueue,
 		Params: reflect.TypeFor[P](),
 		Result: reflect.TypeFor[R](),
 	}}
-	for _, opt := range opts {
-		opt(d)
-	}
+	configure(d)
 	d.check(fn == nil)
 	d.labels = goroutineLabels(name)
 	d.timedOut = &TimeoutError{Task: name, Limit: d.info.Timeout}
@@ -110,7 +119,7 @@ func Define[P, R any](name string, fn func(context.Context, P) (R, error), opts 
 		}
 		return marshal(p)
 	}
-	return &Task[P, R]{definition: d}
+	return d
 }
 
 // NoResult lets a function that only fails or not be defined as a task:
