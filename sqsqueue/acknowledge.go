@@ -52,23 +52,13 @@ func (w *Worker) acknowledge(s *source) {
 	s.changes = batch.New(batch.Config[visibilityChange]{
 		MaxCount: maxBatch, InFlight: acksInFlight, Eager: acksInFlight, Linger: ackLinger,
 		Handle: func(ctx context.Context, items []visibilityChange) []error {
-			entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(items))
+			hidings := make([]hiding, len(items))
 			for i, c := range items {
-				entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{
-					Id: aws.String(strconv.Itoa(i)), ReceiptHandle: c.lease.handle(), VisibilityTimeout: seconds(c.timeout),
-				}
+				hidings[i] = hiding{handle: c.lease.handle(), timeout: c.timeout}
 			}
 			ctx, cancel := ackTimeout(ctx, s)
 			defer cancel()
-			out, err := w.client.api.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(s.url), Entries: entries})
-			if err != nil {
-				return repeat(wrap("change visibility", w.client.FullName(s.name), err), len(items))
-			}
-			succeeded := make([]*string, len(out.Successful))
-			for i, e := range out.Successful {
-				succeeded[i] = e.Id
-			}
-			return entryErrors(len(items), succeeded, out.Failed)
+			return w.client.changeVisibility(ctx, s.url, s.name, hidings)
 		},
 	})
 }
@@ -98,7 +88,7 @@ func (w *Worker) carryOut(l *lease, out tasks.Outcome) {
 		due := time.Now().Add(out.Delay)
 		go w.sendOn(l, l.source.name, func() outgoing {
 			delay := min(max(time.Until(due), 0), maxDelay)
-			return outgoing{body: aws.ToString(l.message.Body), attributes: l.message.MessageAttributes, delay: delay}
+			return again(l.message, delay)
 		})
 	}
 }
@@ -124,7 +114,7 @@ func (w *Worker) giveBack(waiting []*lease) {
 // delete acknowledges a finished job. Heartbeats go on until SQS has confirmed it.
 func (w *Worker) delete(l *lease, attempt int) {
 	l.source.deletes.Go(l, func(err error) {
-		if err != nil && w.again(l, "delete", attempt, err, func() { w.delete(l, attempt+1) }) {
+		if err != nil && w.tryAgain(l, "delete", attempt, err, func() { w.delete(l, attempt+1) }) {
 			return
 		}
 		w.finish(l)
@@ -138,7 +128,7 @@ func (w *Worker) release(l *lease, delay time.Duration, attempt int) {
 	w.held.remove(l)
 	timeout := min(delay, l.longestDelay(time.Now()))
 	l.source.changes.Go(visibilityChange{lease: l, timeout: timeout}, func(err error) {
-		if err != nil && w.again(l, "give back", attempt, err, func() { w.release(l, delay, attempt+1) }) {
+		if err != nil && w.tryAgain(l, "give back", attempt, err, func() { w.release(l, delay, attempt+1) }) {
 			return
 		}
 		w.finish(l)
@@ -175,8 +165,8 @@ func (w *Worker) sendOnce(l *lease, queue string, out outgoing) error {
 	return s.send(ctx, out)
 }
 
-// again arranges for another try of an acknowledgement, while the receipt handle is good and the worker is there.
-func (w *Worker) again(l *lease, what string, attempt int, err error, try func()) bool {
+// tryAgain arranges for another try of an acknowledgement, while the receipt handle is good and the worker is there.
+func (w *Worker) tryAgain(l *lease, what string, attempt int, err error, try func()) bool {
 	wait := backoff(attempt)
 	log := w.logger.With("queue", l.source.name, "error", err)
 	switch {

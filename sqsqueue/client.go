@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/coretasks/core/internal/batch"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -43,6 +45,7 @@ type Client struct {
 	mu     sync.Mutex
 	urls   map[string]string // by name, without the prefix
 	queues map[string]*sender
+	hiders map[string]*batch.Batcher[hiding]
 	closed bool
 }
 
@@ -56,7 +59,8 @@ func New(api API, cfg Config) (*Client, error) {
 	if cfg.PartialSends < 0 {
 		return nil, fmt.Errorf("PartialSends %d is invalid: it must be 1 or more", cfg.PartialSends)
 	}
-	c := &Client{api: api, prefix: cfg.Prefix, logger: cfg.Logger, trace: cfg.Trace, urls: map[string]string{}, queues: map[string]*sender{}}
+	c := &Client{api: api, prefix: cfg.Prefix, logger: cfg.Logger, trace: cfg.Trace, urls: map[string]string{},
+		queues: map[string]*sender{}, hiders: map[string]*batch.Batcher[hiding]{}}
 	c.eager = cfg.PartialSends
 	if c.eager == 0 {
 		c.eager = DefaultPartialSends
@@ -67,8 +71,16 @@ func New(api API, cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// DeadLetterQueue returns the name of a queue's dead-letter queue.
-func DeadLetterQueue(queue string) string { return queue + "-dlq" }
+// DeadLetterQueue returns the name of a queue's dead-letter queue. That of a FIFO queue is one too.
+func DeadLetterQueue(queue string) string {
+	if name, ok := strings.CutSuffix(queue, fifoSuffix); ok {
+		return name + "-dlq" + fifoSuffix
+	}
+	return queue + "-dlq"
+}
+
+// IsFIFO reports whether a queue of that name keeps its messages' order.
+func IsFIFO(queue string) bool { return strings.HasSuffix(queue, fifoSuffix) }
 
 // FullName returns the name that a queue has in SQS.
 func (c *Client) FullName(queue string) string { return c.prefix + queue }
@@ -88,11 +100,12 @@ func (c *Client) URL(ctx context.Context, queue string) (string, error) {
 	if url = aws.ToString(out.QueueUrl); url == "" {
 		return "", wrap("find", c.FullName(queue), ErrNotSQS)
 	}
-	c.remember(queue, url)
+	c.Remember(queue, url)
 	return url, nil
 }
 
-func (c *Client) remember(queue, url string) {
+// Remember tells the client a queue's URL, which it then need not ask for.
+func (c *Client) Remember(queue, url string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.urls[queue] = url
@@ -214,11 +227,16 @@ func (c *Client) sender(queue string) (*sender, error) {
 func (c *Client) Close(ctx context.Context) error {
 	c.mu.Lock()
 	c.closed = true
-	queues := c.queues
+	queues, hiders := c.queues, c.hiders
 	c.mu.Unlock()
 	var errs []error
 	for name, s := range queues {
 		if err := s.batcher.Close(ctx); err != nil {
+			errs = append(errs, wrap("close", c.FullName(name), err))
+		}
+	}
+	for name, b := range hiders {
+		if err := b.Close(ctx); err != nil {
 			errs = append(errs, wrap("close", c.FullName(name), err))
 		}
 	}

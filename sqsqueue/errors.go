@@ -22,6 +22,8 @@ var (
 	ErrUnreachable = errors.New("SQS can't be reached")
 	// ErrNotSQS says that what answered at the endpoint does not speak the protocol of SQS.
 	ErrNotSQS = errors.New("what answered is not SQS; check AWS_ENDPOINT_URL")
+	// ErrDenied says that the credentials lack a permission, which the error names.
+	ErrDenied = errors.New("access denied")
 	// ErrClosed says that the client was closed.
 	ErrClosed = errors.New("the queue client is closed")
 )
@@ -64,7 +66,31 @@ func wrap(op, queue string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if api := smithy.APIError(nil); errors.As(err, &api) && strings.Contains(api.ErrorCode(), "AccessDenied") {
+		return &Error{Op: op, Queue: queue, Err: fmt.Errorf("%w: allow %s on it (%w)", ErrDenied, action(op), api)}
+	}
 	return &Error{Op: op, Queue: queue, Err: explain(err)}
+}
+
+// action is what IAM calls an operation.
+func action(op string) string {
+	switch op {
+	case "send":
+		return "sqs:SendMessage"
+	case "receive":
+		return "sqs:ReceiveMessage"
+	case "delete":
+		return "sqs:DeleteMessage"
+	case "change visibility":
+		return "sqs:ChangeMessageVisibility"
+	case "find":
+		return "sqs:GetQueueUrl"
+	case "create":
+		return "sqs:CreateQueue"
+	case "update":
+		return "sqs:SetQueueAttributes"
+	}
+	return "sqs:GetQueueAttributes"
 }
 
 // explain names the common causes behind the SDK's nested errors; others it shortens to their code and message.

@@ -131,7 +131,7 @@ func (c *Client) create(ctx context.Context, queue string, want map[string]strin
 		return nil, false, wrap("create", c.FullName(queue), ErrNotSQS)
 	default:
 		created = true
-		c.remember(queue, *out.QueueUrl)
+		c.Remember(queue, *out.QueueUrl)
 	}
 	// A queue can be used a second after it was created (API reference, CreateQueue).
 	for attempt := 1; ; attempt++ {

@@ -29,6 +29,13 @@ type outgoing struct {
 	body       string
 	delay      time.Duration
 	attributes map[string]types.MessageAttributeValue
+	group      string // of a FIFO queue
+	unique     string // the deduplication ID of a FIFO queue
+}
+
+// again is a message that was received, to be sent once more.
+func again(m types.Message, delay time.Duration) outgoing {
+	return outgoing{body: aws.ToString(m.Body), attributes: m.MessageAttributes, delay: delay}
 }
 
 func (o outgoing) size() int { return len(o.body) + attributesSize(o.attributes) }
@@ -105,6 +112,9 @@ func sendEntries(items []outgoing) []types.SendMessageBatchRequestEntry {
 			MessageBody:       aws.String(item.body),
 			DelaySeconds:      seconds(item.delay),
 			MessageAttributes: item.attributes,
+		}
+		if item.group != "" {
+			entries[i].MessageGroupId, entries[i].MessageDeduplicationId = aws.String(item.group), aws.String(item.unique)
 		}
 	}
 	return entries

@@ -76,9 +76,10 @@ func Logger(ctx context.Context) *slog.Logger {
 	return r.log()
 }
 
-func (r *run) log() *slog.Logger {
-	a := r.attempt
-	return r.logger.With("job", a.ID, "task", a.Task, "queue", a.Queue, "attempt", a.Number)
+func (r *run) log() *slog.Logger { return r.attempt.log(r.logger) }
+
+func (a Attempt) log(logger *slog.Logger) *slog.Logger {
+	return logger.With("job", a.ID, "task", a.Task, "queue", a.Queue, "attempt", a.Number)
 }
 
 // A Handler runs one attempt. Its error decides the job's fate, as a task's own does.

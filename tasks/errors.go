@@ -82,10 +82,14 @@ type TimeoutError struct {
 	Task string
 	// Limit is the task's Timeout, or 0 when the message could not be held any longer (12 hours on SQS).
 	Limit time.Duration
+	// By names what else set the limit, such as "the Lambda function's timeout"; Task is empty then.
+	By string
 }
 
 func (e *TimeoutError) Error() string {
 	switch {
+	case e.By != "":
+		return fmt.Sprintf("the attempt was cut off after %v by %s; make that longer, or split the task's work", e.Limit, e.By)
 	case e.Task == "":
 		return "the task ran for as long as its message can be held; give it a Timeout or split its work"
 	case e.Limit == 0:

@@ -67,6 +67,21 @@ type Delivery struct {
 	Attempt int
 	// Deadline is when the message can't be held any longer; the zero value leaves it to whoever ends the context.
 	Deadline time.Time
+	// FirstReceived is when the message was first delivered, where the runtime hides a message that is not due, at most
+	// [MaxPostponement] at a time, instead of sending it again: the deliveries before its time cost no attempt.
+	FirstReceived time.Time
+	// Trace is what the queue says of the producer's trace, for messages whose envelope has none.
+	Trace map[string]string
+	// Logger gets the lines of this delivery. The default is the executor's.
+	Logger *slog.Logger
+}
+
+// notDue is how many deliveries came before the job's time.
+func (d Delivery) notDue(notBefore time.Time) int {
+	if d.FirstReceived.IsZero() || !d.FirstReceived.Before(notBefore) {
+		return 0
+	}
+	return int((notBefore.Sub(d.FirstReceived) + MaxPostponement - 1) / MaxPostponement)
 }
 
 // Execute runs the job of one delivery and returns its outcome. It never panics, and returns at the latest the grace
@@ -76,59 +91,66 @@ type Delivery struct {
 // way the attempt is given back, unless it succeeded or failed permanently all the same. A [*TimeoutError] as its cause
 // counts as a failure. The function may keep ctx: end it once Execute has returned.
 func (e *Executor) Execute(ctx context.Context, d Delivery) Outcome {
+	if d.Logger == nil {
+		d.Logger = e.logger
+	}
 	attempt := Attempt{Job: Job{Queue: d.Queue}, Number: max(d.Attempt, 1), Deliveries: max(d.Attempt, 1)}
 	env, err := decodeText(d.Body)
 	if err != nil {
-		return e.refusal(ctx, attempt, ReasonMalformed, err)
+		return e.refusal(ctx, d.Logger, attempt, ReasonMalformed, err)
 	}
 	attempt.ID, attempt.Task = env.ID, env.Task
 	attempt.EnqueuedAt, attempt.Trace = env.EnqueuedAt, env.Trace
+	if attempt.Trace == nil {
+		attempt.Trace = d.Trace
+	}
 	if !env.NotBefore.IsZero() {
 		if wait := time.Until(env.NotBefore); wait > 0 {
 			return Outcome{Verdict: Postpone, Delay: wait, Attempt: attempt}
 		}
+		attempt.Number = max(attempt.Number-d.notDue(env.NotBefore), 1)
 	}
 	def, ok := e.registry.tasks[env.Task]
 	if !ok {
-		return e.unknown(ctx, attempt)
+		return e.unknown(ctx, d.Logger, attempt)
 	}
 	attempt.MaxRetries = def.info.MaxRetries
 	call, err := def.bind(env.Params)
 	if err != nil {
-		return e.refusal(ctx, attempt, ReasonMalformed, err)
+		return e.refusal(ctx, d.Logger, attempt, ReasonMalformed, err)
 	}
-	return e.run(ctx, def, attempt, call, d.Deadline)
+	return e.run(ctx, def, attempt, call, d)
 }
 
 // unknown puts a job back a few times, since during a deploy the worker that knows its task may not have started.
-func (e *Executor) unknown(ctx context.Context, a Attempt) Outcome {
+func (e *Executor) unknown(ctx context.Context, logger *slog.Logger, a Attempt) Outcome {
 	_, err := e.registry.Task(a.Task)
 	if a.Number > ReceiveAllowance {
-		return e.refusal(ctx, a, ReasonUnknownTask, err)
+		return e.refusal(ctx, logger, a, ReasonUnknownTask, err)
 	}
 	delay := unknownTaskDelay << (a.Number - 1)
-	e.log(a).Warn("task is unknown here; the job is put back", "retry_in", delay)
+	a.log(logger).Warn("task is unknown here; the job is put back", "retry_in", delay)
 	return Outcome{Verdict: Retry, Delay: delay, Reason: ReasonUnknownTask, Err: err, Attempt: a}
 }
 
-func (e *Executor) run(ctx context.Context, def *definition, a Attempt, call call, deadline time.Time) Outcome {
+func (e *Executor) run(ctx context.Context, def *definition, a Attempt, call call, d Delivery) Outcome {
 	if e.recorder != nil {
 		cancellable, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		if refused := e.begin(ctx, &a, cancel); refused != nil {
+		if refused := e.begin(ctx, d.Logger, &a, cancel); refused != nil {
 			return *refused
 		}
 		ctx = cancellable
 	}
-	r := &run{Context: ctx, attempt: a, logger: e.logger, recorder: e.recorder, call: call, returned: make(chan struct{})}
+	r := &run{Context: ctx, attempt: a, logger: d.Logger, recorder: e.recorder, call: call, returned: make(chan struct{})}
 	ctx = r
-	if ends, cause := limit(def, deadline); !ends.IsZero() {
+	if ends, cause := limit(def, d.Deadline); !ends.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadlineCause(r, ends, cause)
 		defer cancel()
 	}
 
-	if e.logger.Enabled(ctx, slog.LevelInfo) {
+	if d.Logger.Enabled(ctx, slog.LevelInfo) {
 		r.log().Info("job started")
 	}
 	start := time.Now()
@@ -243,7 +265,7 @@ func (e *Executor) decide(ctx context.Context, def *definition, value any, err e
 		out.Reason = ReasonPanic
 	case errors.As(cause, &timeout):
 		out.Reason = ReasonTimeout
-		if timeout.Task == "" {
+		if timeout.Task == "" && timeout.By == "" {
 			timeout = def.heldTooLong
 		}
 		if !errors.As(err, new(*TimeoutError)) {
@@ -268,7 +290,7 @@ func (e *Executor) decide(ctx context.Context, def *definition, value any, err e
 // report logs how an attempt ended.
 func (e *Executor) report(ctx context.Context, r *run, out *Outcome) {
 	if out.Verdict == Done && !out.Cancelled {
-		if e.logger.Enabled(ctx, slog.LevelInfo) {
+		if r.logger.Enabled(ctx, slog.LevelInfo) {
 			r.log().Info("job succeeded", "elapsed", out.Elapsed)
 		}
 		return

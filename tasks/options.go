@@ -23,6 +23,10 @@ const (
 	// acknowledging it.
 	MaxTimeout = 12*time.Hour - time.Minute
 
+	// MaxPostponement is how long a runtime that can't send a job again hides one that is not due, at a time. A message
+	// can be hidden for 12 hours from its receive, of which what came between may have taken some.
+	MaxPostponement = 11 * time.Hour
+
 	// MaxCountdown is the longest Countdown. SQS sets no limit here, since a long countdown travels in hops; a year
 	// is where a wrong unit is more likely than a plan.
 	MaxCountdown = 365 * 24 * time.Hour

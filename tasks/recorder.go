@@ -38,7 +38,7 @@ func Progress(ctx context.Context, fraction float64, text string) {
 const recordTimeout = 5 * time.Second
 
 // begin asks the recorder whether an attempt may run. It returns the outcome of one that may not.
-func (e *Executor) begin(ctx context.Context, a *Attempt, cancel context.CancelCauseFunc) *Outcome {
+func (e *Executor) begin(ctx context.Context, logger *slog.Logger, a *Attempt, cancel context.CancelCauseFunc) *Outcome {
 	if e.recorder == nil {
 		return nil
 	}
@@ -52,11 +52,11 @@ func (e *Executor) begin(ctx context.Context, a *Attempt, cancel context.CancelC
 		return nil
 	}
 	if errors.Is(err, ErrSkip) {
-		e.log(*a).Info("job is finished already; the delivery is dropped", "why", err)
+		a.log(logger).Info("job is finished already; the delivery is dropped", "why", err)
 		return &Outcome{Verdict: Done, Skipped: true, Attempt: *a}
 	}
 	if dead, ok := errors.AsType[*DeadError](err); ok {
-		e.log(*a).Info("job is dead already; its dead letter is sent again")
+		a.log(logger).Info("job is dead already; its dead letter is sent again")
 		return &Outcome{Verdict: Dead, Reason: Reason(dead.Record.Reason), Err: errors.New(dead.Record.Error), Skipped: true, Attempt: *a}
 	}
 	return nil
@@ -73,13 +73,11 @@ func (e *Executor) end(ctx context.Context, out Outcome) {
 }
 
 // refusal records and logs a job that is dead without having run.
-func (e *Executor) refusal(ctx context.Context, a Attempt, reason Reason, err error) Outcome {
+func (e *Executor) refusal(ctx context.Context, logger *slog.Logger, a Attempt, reason Reason, err error) Outcome {
 	out := Outcome{Verdict: Dead, Reason: reason, Err: err, Attempt: a}
-	e.log(a).Error("job is dead", "reason", reason, "error", err)
+	a.log(logger).Error("job is dead", "reason", reason, "error", err)
 	if a.ID != "" {
 		e.end(ctx, out)
 	}
 	return out
 }
-
-func (e *Executor) log(a Attempt) *slog.Logger { return (&run{attempt: a, logger: e.logger}).log() }

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"math"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/coretasks/core/internal/semantics/workload"
 	"github.com/coretasks/core/sqsqueue"
 	"github.com/coretasks/core/tasks"
 )
@@ -19,13 +19,8 @@ import (
 // messages are about what comes from other programs, and what goes in bulk.
 var messages = map[string]func(*testing.T, *run){
 	"a malformed body is dead-lettered at once, as it came": func(t *testing.T, r *run) {
-		var d diary
-		task := tasks.Define("good", func(ctx context.Context, p params) (int, error) {
-			d.note(ctx)
-			return 0, nil
-		}, tasks.MaxRetries(3))
-		r.start(t, WorkOptions{}, task)
-		const body = `{"v":1,"task":"good","params":{}}`
+		r.start(t, WorkOptions{})
+		const body = `{"v":1,"task":"ok","params":{}}`
 		r.raw(t, tasks.DefaultQueue, body, map[string]types.MessageAttributeValue{
 			"tenant": {DataType: aws.String("String"), StringValue: aws.String("acme")},
 		})
@@ -37,23 +32,21 @@ var messages = map[string]func(*testing.T, *run){
 			t.Errorf("error %q", got)
 		}
 		// The worker goes on.
-		delay(t, r, task, params{})
-		r.await(t, "a good job ran", patience, func() bool { return d.count() == 1 })
+		delay(t, r, workload.OK, params{})
+		r.ran(t, 1, patience)
 	},
 
 	"parameters of the wrong type are malformed": func(t *testing.T, r *run) {
-		task := tasks.Define("typed", func(ctx context.Context, p params) (int, error) { return 0, nil })
-		r.start(t, WorkOptions{}, task)
-		r.raw(t, tasks.DefaultQueue, `{"v":1,"id":"j1","task":"typed","params":{"n":"seven"}}`, nil)
+		r.start(t, WorkOptions{})
+		r.raw(t, tasks.DefaultQueue, `{"v":1,"id":"j1","task":"ok","params":{"n":"seven"}}`, nil)
 		letter := r.dead(t, patience, tasks.ReasonMalformed)
-		if got, want := attribute(letter, sqsqueue.AttributeError), `parameters of task "typed": field "n": must be a whole number, not a JSON string`; got != want {
+		if got, want := attribute(letter, sqsqueue.AttributeError), `parameters of task "ok": field "n": must be a whole number, not a JSON string`; got != want {
 			t.Errorf("error %q, want %q", got, want)
 		}
 	},
 
 	"a body of another program that fills the limit is kept": func(t *testing.T, r *run) {
-		task := tasks.Define("any", func(ctx context.Context, p params) (int, error) { return 0, nil })
-		r.start(t, WorkOptions{}, task)
+		r.start(t, WorkOptions{})
 		body := strings.Repeat("x", 1<<20)
 		r.raw(t, tasks.DefaultQueue, body, nil)
 		letter := r.dead(t, patience, "") // there is no room for the reason
@@ -63,8 +56,7 @@ var messages = map[string]func(*testing.T, *run){
 	},
 
 	"an unknown task is put back, and dead-lettered in the end": func(t *testing.T, r *run) {
-		task := tasks.Define("known", func(ctx context.Context, p params) (int, error) { return 0, nil })
-		r.start(t, WorkOptions{}, task)
+		r.start(t, WorkOptions{})
 		unknown := tasks.Define("new.task", func(ctx context.Context, p params) (int, error) { return 0, nil })
 		delay(t, r, unknown, params{})
 		r.await(t, "the message was put back with a delay", patience, func() bool {
@@ -75,7 +67,7 @@ var messages = map[string]func(*testing.T, *run){
 			return // the rest takes eight minutes
 		}
 		letter := r.dead(t, time.Hour, tasks.ReasonUnknownTask)
-		if got, want := attribute(letter, sqsqueue.AttributeError), `unknown task "new.task": this program has known`; got != want {
+		if got, want := attribute(letter, sqsqueue.AttributeError), `unknown task "new.task": this program has `+workload.Known(); got != want {
 			t.Errorf("error %q, want %q", got, want)
 		}
 		if took := time.Since(r.began); took < 7*time.Minute {
@@ -84,29 +76,16 @@ var messages = map[string]func(*testing.T, *run){
 	},
 
 	"in bulk each item has its own fate": func(t *testing.T, r *run) {
-		var mu sync.Mutex
-		ran := map[int]int{}
-		type item struct {
-			N     int     `json:"n"`
-			Price float64 `json:"price"`
-			Text  string  `json:"text"`
-		}
-		task := tasks.Define("bulk", func(ctx context.Context, p item) (int, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			ran[p.N]++
-			return 0, nil
-		})
-		r.start(t, WorkOptions{Concurrency: 8}, task)
-		items := make([]item, 57)
+		r.start(t, WorkOptions{Concurrency: 8})
+		items := make([]params, 57)
 		for i := range items {
-			items[i] = item{N: i}
+			items[i] = params{Diary: r.diary.path, N: i}
 		}
 		items[3].Price = math.NaN()
 		items[20].Text = strings.Repeat("x", 1<<20)
 		items[21].Text = strings.Repeat("y", 600<<10) // two of these do not fit into one batch
 		items[22].Text = strings.Repeat("z", 600<<10)
-		jobs, err := task.DelayMany(r.ctx, r.Client, items)
+		jobs, err := workload.OK.DelayMany(r.ctx, r.Client, items)
 		var bulk *tasks.BulkError
 		if !errors.As(err, &bulk) || len(bulk.Items) != 2 || bulk.Total != len(items) {
 			t.Fatalf("DelayMany: %v; want exactly two items to fail", err)
@@ -117,12 +96,13 @@ var messages = map[string]func(*testing.T, *run){
 		if tooLarge := (*sqsqueue.TooLargeError)(nil); !errors.As(bulk.Items[1].Err, &tooLarge) {
 			t.Errorf("item 20: %v, want a TooLargeError", bulk.Items[1].Err)
 		}
-		count := func() int {
-			mu.Lock()
-			defer mu.Unlock()
-			return len(ran)
-		}
-		r.await(t, "all good items ran", patience, func() bool { return count() == len(items)-2 })
+		r.await(t, "all good items ran", patience, func() bool {
+			ran := map[int]bool{}
+			for _, e := range r.diary.begun(t) {
+				ran[e.N] = true
+			}
+			return len(ran) == len(items)-2
+		})
 		r.drained(t)
 		ids := map[string]bool{}
 		for i, job := range jobs {

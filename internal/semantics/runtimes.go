@@ -1,12 +1,10 @@
 package semantics
 
 import (
-	"context"
-	"errors"
-	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/coretasks/core/internal/semantics/workload"
 	"github.com/coretasks/core/sqsqueue"
 	"github.com/coretasks/core/tasks"
 )
@@ -14,47 +12,29 @@ import (
 // runtimes are about the process that works: its slots, its shutdown.
 var runtimes = map[string]func(*testing.T, *run){
 	"a function that ignores its context is abandoned": func(t *testing.T, r *run) {
-		free := make(chan struct{})
-		t.Cleanup(func() { close(free) })
-		var d diary
-		stuck := tasks.Define("stuck", func(ctx context.Context, p params) (int, error) {
-			<-free
-			return 0, nil
-		}, tasks.Timeout(time.Second))
-		next := tasks.Define("next", func(ctx context.Context, p params) (int, error) {
-			d.note(ctx)
-			return 0, nil
-		})
-		r.start(t, WorkOptions{Concurrency: 1, Grace: 500 * time.Millisecond}, stuck, next)
-		delay(t, r, stuck, params{})
+		r.start(t, WorkOptions{Concurrency: 1, Grace: 500 * time.Millisecond})
+		delay(t, r, workload.Stuck, params{})
 		r.dead(t, patience, tasks.ReasonTimeout)
-		delay(t, r, next, params{})
-		r.await(t, "the freed slot worked the next job", patience, func() bool { return d.count() == 1 })
+		delay(t, r, workload.OK, params{}) // which the freed slot works
+		r.ran(t, 2, patience)
 	},
 
 	"at shutdown a running job finishes": func(t *testing.T, r *run) {
 		if !r.backend.Poller {
 			t.Skip("nothing to shut down")
 		}
-		var started, finished atomic.Int32
-		task := tasks.Define("finishing", func(ctx context.Context, p params) (int, error) {
-			started.Add(1)
-			time.Sleep(time.Second)
-			finished.Add(1)
-			return 0, ctx.Err()
-		})
-		stop := r.start(t, WorkOptions{}, task)
-		delay(t, r, task, params{})
-		r.await(t, "the job started", patience, func() bool { return started.Load() == 1 })
+		stop := r.start(t, WorkOptions{})
+		delay(t, r, workload.Pause, params{N: 1000})
+		r.ran(t, 1, patience)
 		if err := stop(); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
-		if finished.Load() != 1 {
+		if _, ended := r.diary.ended(t); !ended {
 			t.Error("the worker stopped before its job had finished")
 		}
 		r.drained(t)
-		if started.Load() != 1 {
-			t.Errorf("started %d times", started.Load())
+		if n := r.diary.count(t); n != 1 {
+			t.Errorf("started %d times", n)
 		}
 	},
 
@@ -62,20 +42,12 @@ var runtimes = map[string]func(*testing.T, *run){
 		if !r.backend.Poller {
 			t.Skip("nothing to shut down")
 		}
-		var d diary
-		causes := make(chan error, 1)
-		task := tasks.Define("endless", func(ctx context.Context, p params) (int, error) {
-			d.note(ctx)
-			<-ctx.Done()
-			causes <- context.Cause(ctx)
-			return 0, ctx.Err()
-		})
 		const timeout = 4 * time.Second
-		stop := r.start(t, WorkOptions{Concurrency: 1, ShutdownTimeout: timeout}, task)
-		if _, err := task.DelayMany(r.ctx, r.Client, make([]params, 3)); err != nil {
-			t.Fatal(err)
+		stop := r.start(t, WorkOptions{Concurrency: 1, ShutdownTimeout: timeout})
+		for range 3 {
+			delay(t, r, workload.Endless, params{})
 		}
-		r.await(t, "a job started", patience, func() bool { return d.count() == 1 })
+		r.ran(t, 1, patience)
 		start := time.Now()
 		if err := stop(); err != nil {
 			t.Errorf("shutdown: %v", err)
@@ -83,14 +55,14 @@ var runtimes = map[string]func(*testing.T, *run){
 		if took := time.Since(start); took > timeout {
 			t.Errorf("shutdown took %v of %v", took, timeout)
 		}
-		if cause := <-causes; !errors.Is(cause, tasks.ErrShutdown) {
-			t.Errorf("cause %v, want ErrShutdown", cause)
+		if end, _ := r.diary.ended(t); end.Cause != tasks.ErrShutdown.Error() {
+			t.Errorf("cause %q, want ErrShutdown", end.Cause)
 		}
 		if waiting, inFlight, _ := r.counts(t, tasks.DefaultQueue); waiting != 3 || inFlight != 0 {
 			t.Errorf("%d messages wait and %d are in flight, want all 3 to wait", waiting, inFlight)
 		}
-		if waiting, _, _ := r.counts(t, sqsqueue.DeadLetterQueue(tasks.DefaultQueue)); waiting != 0 || d.count() != 1 {
-			t.Errorf("%d dead letters and %d runs, want none and 1", waiting, d.count())
+		if waiting, _, _ := r.counts(t, sqsqueue.DeadLetterQueue(tasks.DefaultQueue)); waiting != 0 || r.diary.count(t) != 1 {
+			t.Errorf("%d dead letters and %d runs, want none and 1", waiting, r.diary.count(t))
 		}
 	},
 
@@ -98,18 +70,10 @@ var runtimes = map[string]func(*testing.T, *run){
 		if !r.backend.Poller {
 			t.Skip("nothing to shut down")
 		}
-		free := make(chan struct{})
-		t.Cleanup(func() { close(free) })
-		var d diary
-		task := tasks.Define("hanging", func(ctx context.Context, p params) (int, error) {
-			d.note(ctx)
-			<-free
-			return 0, nil
-		})
 		const timeout = 4 * time.Second
-		stop := r.start(t, WorkOptions{Concurrency: 1, ShutdownTimeout: timeout}, task)
-		delay(t, r, task, params{})
-		r.await(t, "the job started", patience, func() bool { return d.count() == 1 })
+		stop := r.start(t, WorkOptions{Concurrency: 1, ShutdownTimeout: timeout})
+		delay(t, r, workload.Hanging, params{})
+		r.ran(t, 1, patience)
 		start := time.Now()
 		if err := stop(); err != nil {
 			t.Errorf("shutdown: %v", err)

@@ -1,9 +1,12 @@
 // Package semantics is one suite of what a task's author relies on: retries, delays, timeouts, dead letters, shutdown.
-// Whatever works a queue runs all of it, so that a job means the same on every runtime.
+// Whatever works a queue runs all of it that can happen there, so that a job means the same on every runtime.
 package semantics
 
 import (
 	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -13,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/coretasks/core/internal/semantics/workload"
 	"github.com/coretasks/core/sqsqueue"
 	"github.com/coretasks/core/tasks"
 )
@@ -23,16 +27,21 @@ type Backend struct {
 	Run func(t *testing.T, test func(t *testing.T, e Env))
 	// FakeTime lets cases wait for hours.
 	FakeTime bool
-	// Poller means that a process works the queue, which can be told to stop.
+	// Poller means that a process works the queue, which can be told to stop and which extends what it holds.
 	Poller bool
+	// Visibility is the visibility timeout that the runtime wants, where a case wants none.
+	Visibility time.Duration
+	// Only, if any, are the cases that are run, by group and name.
+	Only []string
 }
 
 // Env is what one case works with.
 type Env struct {
 	API    sqsqueue.API
 	Client *sqsqueue.Client
-	// Work starts to work the registry's queues; stop returns when that has shut down, with what it says.
-	Work func(t *testing.T, r *tasks.Registry, opts WorkOptions) (stop func() error)
+	// Work starts to work the default queue with the tasks of package workload, and the settings of the options; the queues
+	// are there. stop returns when that has shut down, with what it says.
+	Work func(t *testing.T, opts WorkOptions) (stop func() error)
 }
 
 // WorkOptions sets what some cases need of a runtime.
@@ -40,6 +49,16 @@ type WorkOptions struct {
 	Concurrency     int
 	Grace           time.Duration
 	ShutdownTimeout time.Duration
+	// Visibility is the queue's visibility timeout; the default is the tasks' own.
+	Visibility time.Duration
+}
+
+// Registry is the tasks with the options' settings.
+func (o WorkOptions) Registry() *tasks.Registry {
+	if o.Visibility == 0 {
+		return workload.Registry()
+	}
+	return workload.Registry(tasks.QueueSettings{Name: tasks.DefaultQueue, VisibilityTimeout: o.Visibility})
 }
 
 // Run runs the suite.
@@ -53,10 +72,14 @@ func Run(t *testing.T, b Backend) {
 	}
 	for group, cases := range groups {
 		for name, test := range cases {
+			if len(b.Only) > 0 && !slices.Contains(b.Only, group+"/"+name) {
+				continue
+			}
 			t.Run(group+"/"+name, func(t *testing.T) {
 				t.Parallel()
+				dir := t.TempDir()
 				b.Run(t, func(t *testing.T, e Env) {
-					test(t, &run{Env: e, backend: b, ctx: t.Context(), began: time.Now()})
+					test(t, &run{Env: e, backend: b, ctx: t.Context(), began: time.Now(), diary: diary{path: filepath.Join(dir, "diary")}})
 				})
 			})
 		}
@@ -69,29 +92,35 @@ type run struct {
 	backend Backend
 	ctx     context.Context
 	began   time.Time
+	diary   diary
 }
 
-// start applies the registry's queues and works them until the case ends, or stop is called.
-func (r *run) start(t *testing.T, opts WorkOptions, definitions ...tasks.Definition) (stop func() error) {
+// start applies the queues and works them until the case ends, or stop is called.
+func (r *run) start(t *testing.T, opts WorkOptions) (stop func() error) {
 	t.Helper()
-	return r.startRegistry(t, opts, tasks.NewRegistry(definitions...))
-}
-
-func (r *run) startRegistry(t *testing.T, opts WorkOptions, registry *tasks.Registry) (stop func() error) {
-	t.Helper()
-	if _, err := sqsqueue.Apply(r.ctx, r.Client, registry); err != nil {
+	if opts.Visibility == 0 {
+		opts.Visibility = r.backend.Visibility
+	}
+	if _, err := sqsqueue.Apply(r.ctx, r.Client, opts.Registry()); err != nil {
 		t.Fatal(err)
 	}
 	var once sync.Once
 	var err error
-	work := r.Work(t, registry, opts)
+	work := r.Work(t, opts)
 	stop = func() error {
 		once.Do(func() { err = work() })
 		return err
 	}
 	t.Cleanup(func() {
+		// Before the worker is stopped, or it would wait for them.
+		if err := workload.Free(r.diary.path); err != nil {
+			t.Error(err)
+		}
 		if err := stop(); err != nil {
 			t.Errorf("shutdown: %v", err)
+		}
+		if r.backend.FakeTime {
+			time.Sleep(time.Second) // nothing may be left in the bubble; abandoned functions look whether they are free
 		}
 	})
 	return stop
@@ -197,46 +226,52 @@ func attribute(m types.Message, name string) string {
 	return aws.ToString(m.MessageAttributes[name].StringValue)
 }
 
-// diary records the runs of a task.
-type diary struct {
-	mu   sync.Mutex
-	runs []entry
+// diary is what the tasks noted.
+type diary struct{ path string }
+
+func (d diary) all(t *testing.T) []workload.Entry {
+	t.Helper()
+	entries, err := workload.Read(d.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries
 }
 
-type entry struct {
-	at      time.Time
-	attempt tasks.Attempt
+// begun returns the entries at the beginnings of runs.
+func (d diary) begun(t *testing.T) []workload.Entry {
+	t.Helper()
+	return slices.DeleteFunc(d.all(t), func(e workload.Entry) bool { return e.End })
 }
 
-func (d *diary) note(ctx context.Context) tasks.Attempt {
-	a, _ := tasks.Current(ctx)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.runs = append(d.runs, entry{at: time.Now(), attempt: a})
-	return a
+func (d diary) count(t *testing.T) int {
+	t.Helper()
+	return len(d.begun(t))
 }
 
-func (d *diary) count() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.runs)
+// ended returns the first entry at the end of a run.
+func (d diary) ended(t *testing.T) (workload.Entry, bool) {
+	t.Helper()
+	for _, e := range d.all(t) {
+		if e.End {
+			return e, true
+		}
+	}
+	return workload.Entry{}, false
 }
 
-func (d *diary) all() []entry {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return append([]entry(nil), d.runs...)
-}
+type params = workload.Params
 
-// params is what most cases pass.
-type params struct {
-	N    int    `json:"n"`
-	Text string `json:"text"`
+// ran waits until so many runs have begun.
+func (r *run) ran(t *testing.T, n int, within time.Duration) {
+	t.Helper()
+	r.await(t, fmt.Sprintf("%d runs began", n), within, func() bool { return r.diary.count(t) >= n })
 }
 
 // delay enqueues or fails the test.
 func delay[R any](t *testing.T, r *run, task *tasks.Task[params, R], p params, opts ...tasks.DelayOption) tasks.Job {
 	t.Helper()
+	p.Diary = r.diary.path
 	job, err := task.Delay(r.ctx, r.Client, p, opts...)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,129 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/uuid"
+)
+
+// FunctionARN is what invocations are told of the function.
+const FunctionARN = "arn:aws:lambda:us-east-1:000000000000:function:local"
+
+// A Request is one invocation. Its deadline is that of the context it comes with.
+type Request struct {
+	ID      string
+	Payload []byte
+	// Trace is the X-Ray header.
+	Trace string
+}
+
+func newRequest(payload []byte) Request {
+	id := uuid.New()
+	trace := strings.ReplaceAll(uuid.NewString(), "-", "")
+	return Request{
+		ID: id.String(), Payload: payload,
+		Trace: fmt.Sprintf("Root=1-%s-%s;Parent=%s;Sampled=0", trace[:8], trace[8:], strings.ReplaceAll(id.String(), "-", "")[:16]),
+	}
+}
+
+// A Function is what is invoked. An error, or a call that does not return by the deadline, fails the invocation.
+type Function interface {
+	Invoke(ctx context.Context, r Request) ([]byte, error)
+}
+
+type inProcess struct{ handler lambda.Handler }
+
+// InProcess makes a function of a handler, called as aws-lambda-go calls it.
+func InProcess(h lambda.Handler) Function { return inProcess{h} }
+
+func (f inProcess) Invoke(ctx context.Context, r Request) ([]byte, error) {
+	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: r.ID, InvokedFunctionArn: FunctionARN})
+	ctx = context.WithValue(ctx, "x-amzn-trace-id", r.Trace) //nolint:staticcheck // aws-lambda-go's own key
+	type answer struct {
+		payload []byte
+		err     error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		payload, err := f.handler.Invoke(ctx, r.Payload)
+		answers <- answer{payload, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.payload, a.err
+	case <-ctx.Done():
+		return nil, timedOut(r.ID)
+	}
+}
+
+func timedOut(id string) error {
+	return &InvocationError{Type: "Sandbox.Timedout", Message: "RequestId: " + id + " Error: the function did not answer by its deadline"}
+}
+
+// event is a batch as Lambda hands it over.
+func event(arn string, batch []types.Message) ([]byte, error) {
+	part := strings.Split(arn, ":")
+	region := ""
+	if len(part) > 3 {
+		region = part[3]
+	}
+	e := events.SQSEvent{Records: make([]events.SQSMessage, len(batch))}
+	for i, m := range batch {
+		e.Records[i] = events.SQSMessage{
+			MessageId: aws.ToString(m.MessageId), ReceiptHandle: aws.ToString(m.ReceiptHandle), Body: aws.ToString(m.Body),
+			Md5OfBody: aws.ToString(m.MD5OfBody), Md5OfMessageAttributes: aws.ToString(m.MD5OfMessageAttributes),
+			Attributes: m.Attributes, MessageAttributes: map[string]events.SQSMessageAttribute{},
+			EventSource: "aws:sqs", EventSourceARN: arn, AWSRegion: region,
+		}
+		for name, a := range m.MessageAttributes {
+			e.Records[i].MessageAttributes[name] = events.SQSMessageAttribute{
+				DataType: aws.ToString(a.DataType), StringValue: a.StringValue, BinaryValue: a.BinaryValue,
+				StringListValues: []string{}, BinaryListValues: [][]byte{},
+			}
+		}
+	}
+	return json.Marshal(e)
+}
+
+// worked returns the messages of a batch that a partial batch response lets go. What Lambda takes for a failure of the
+// whole batch is an error: no JSON, an entry without an identifier, one that is of no message ("Handling errors for an SQS
+// event source in Lambda").
+func worked(batch []types.Message, answer []byte) ([]types.Message, error) {
+	var response struct {
+		Failures []map[string]any `json:"batchItemFailures"`
+	}
+	if text := strings.TrimSpace(string(answer)); text == "" || text == "null" {
+		return batch, nil
+	}
+	if err := json.Unmarshal(answer, &response); err != nil {
+		return batch, fmt.Errorf("%w: %w", errBadResponse, err)
+	}
+	failed := map[string]bool{}
+	for _, f := range response.Failures {
+		id, _ := f["itemIdentifier"].(string)
+		if id == "" {
+			return batch, fmt.Errorf("%w: an entry has no itemIdentifier", errBadResponse)
+		}
+		failed[id] = true
+	}
+	var done []types.Message
+	for _, m := range batch {
+		if id := aws.ToString(m.MessageId); !failed[id] {
+			done = append(done, m)
+		} else {
+			delete(failed, id)
+		}
+	}
+	for id := range failed {
+		return batch, fmt.Errorf("%w: itemIdentifier %q is of no message of the batch", errBadResponse, id)
+	}
+	return done, nil
+}

@@ -1,0 +1,227 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"strconv"
+	"time"
+)
+
+// An environment is one process of a function and the Runtime API that it is served ("Using the Lambda runtime API for
+// custom runtimes").
+type environment struct {
+	cmd    *exec.Cmd
+	server *http.Server
+
+	asked   chan struct{}      // the process asks for work; holds at most one
+	work    chan invocation    // to the call of next under way
+	answers chan answer        // of the invocation under way
+	exited  chan struct{}      // closed when the process is gone
+	state   error              // how it ended, once exited is closed
+	initErr chan error         // what it reported before its first call of next
+	end     context.CancelFunc // ends calls of next under way
+	ended   context.Context
+}
+
+type invocation struct {
+	Request
+	deadline time.Time
+}
+
+type answer struct {
+	id      string
+	payload []byte
+	err     error
+}
+
+func newEnvironment() *environment {
+	e := &environment{
+		asked: make(chan struct{}, 1), work: make(chan invocation), answers: make(chan answer, 1),
+		exited: make(chan struct{}), initErr: make(chan error, 1),
+	}
+	e.ended, e.end = context.WithCancel(context.Background())
+	return e
+}
+
+// listen serves the Runtime API on a loopback port.
+func (e *environment) listen() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("serve the Runtime API: %w", err)
+	}
+	mux := http.NewServeMux()
+	const base = "/2018-06-01/runtime/"
+	mux.HandleFunc("GET "+base+"invocation/next", e.next)
+	mux.HandleFunc("POST "+base+"invocation/{id}/response", e.response)
+	mux.HandleFunc("POST "+base+"invocation/{id}/error", e.failure)
+	mux.HandleFunc("POST "+base+"init/error", e.initError)
+	e.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = e.server.Serve(listener) }() // until stop
+	return listener.Addr().String(), nil
+}
+
+func (e *environment) stop() {
+	e.end()
+	_ = e.server.Close()
+}
+
+// await waits for the process's end.
+func (e *environment) await() {
+	e.state = e.cmd.Wait()
+	close(e.exited)
+	e.stop()
+}
+
+func (e *environment) alive() bool {
+	select {
+	case <-e.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+func (e *environment) kill() {
+	_ = e.cmd.Process.Kill() // it may be gone already
+	<-e.exited
+}
+
+// exit describes the process's end as Lambda does.
+func (e *environment) exit() error {
+	text := "Error: Runtime exited without providing a reason"
+	if e.state != nil {
+		text = "Error: Runtime exited with error: " + e.state.Error()
+	}
+	return &InvocationError{Type: "Runtime.ExitError", Message: text}
+}
+
+// ready waits until the process asks for its first invocation.
+func (e *environment) ready(ctx context.Context) error {
+	select {
+	case <-e.asked:
+		e.asked <- struct{}{} // it still does
+		return nil
+	case err := <-e.initErr:
+		return err
+	case <-e.exited:
+		select {
+		case err := <-e.initErr:
+			return err
+		default:
+			return e.exit()
+		}
+	case <-ctx.Done():
+		return &InvocationError{Type: "Sandbox.Timedout", Message: "the function did not ask for work in time"}
+	}
+}
+
+// invoke hands the process one invocation and waits for its answer and until it asks for the next.
+func (e *environment) invoke(ctx context.Context, r Request) ([]byte, error) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(MaxTimeout)
+	}
+	select {
+	case <-e.asked:
+	case <-e.exited:
+		return nil, e.exit()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case e.work <- invocation{r, deadline}:
+	case <-e.exited:
+		return nil, e.exit()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	for {
+		select {
+		case a := <-e.answers:
+			if a.id == r.ID {
+				return a.payload, a.err
+			}
+		case <-e.exited:
+			select {
+			case a := <-e.answers: // it answered, and died after
+				if a.id == r.ID {
+					return a.payload, a.err
+				}
+			default:
+			}
+			return nil, e.exit()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (e *environment) next(w http.ResponseWriter, r *http.Request) {
+	select {
+	case e.asked <- struct{}{}:
+	default: // it asks twice
+	}
+	select {
+	case i := <-e.work:
+		h := w.Header()
+		h.Set("Lambda-Runtime-Aws-Request-Id", i.ID)
+		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(i.deadline.UnixMilli(), 10))
+		h.Set("Lambda-Runtime-Invoked-Function-Arn", FunctionARN)
+		h.Set("Lambda-Runtime-Trace-Id", i.Trace)
+		h.Set("Content-Type", "application/json")
+		_, _ = w.Write(i.Payload) // a process that is gone is seen by its exit
+	case <-r.Context().Done():
+	case <-e.ended.Done():
+	}
+}
+
+// maxAnswer is the most that an invocation may return, and more than an error should.
+const maxAnswer = 6 << 20
+
+func (e *environment) response(w http.ResponseWriter, r *http.Request) {
+	payload, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer+1))
+	if err == nil && len(payload) > maxAnswer {
+		err = &InvocationError{Type: "Function.ResponseSizeTooLarge", Message: "the response is larger than 6 MB"}
+	}
+	e.answer(w, answer{r.PathValue("id"), payload, err})
+}
+
+func (e *environment) failure(w http.ResponseWriter, r *http.Request) {
+	e.answer(w, answer{id: r.PathValue("id"), err: reported(r.Body)})
+}
+
+// answer keeps the latest answer; that of an invocation which is over is dropped by whoever waits.
+func (e *environment) answer(w http.ResponseWriter, a answer) {
+	select {
+	case <-e.answers:
+	default:
+	}
+	e.answers <- a
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (e *environment) initError(w http.ResponseWriter, r *http.Request) {
+	select {
+	case e.initErr <- reported(r.Body):
+	default:
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// reported reads an error as runtimes report it.
+func reported(body io.Reader) error {
+	var e struct {
+		Type    string `json:"errorType"`
+		Message string `json:"errorMessage"`
+	}
+	if err := json.NewDecoder(io.LimitReader(body, 1<<20)).Decode(&e); err != nil {
+		return &InvocationError{Message: errors.Join(errors.New("an error that can't be read"), err).Error()}
+	}
+	return &InvocationError{Type: e.Type, Message: e.Message}
+}

@@ -1,0 +1,28 @@
+// Command bootstrap is the Lambda function that works the jobs of the semantics suite. With a table's name in
+// CORE_TEST_TABLE it keeps records in DynamoDB.
+package main
+
+import (
+	"log"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/coretasks/core/internal/semantics/workload"
+	"github.com/coretasks/core/lambdaworker"
+	"github.com/coretasks/core/results"
+	"github.com/coretasks/core/results/dynamostore"
+)
+
+func main() {
+	var opts []lambdaworker.Option
+	if table := os.Getenv("CORE_TEST_TABLE"); table != "" {
+		cfg, err := lambdaworker.AWSConfig()
+		if err != nil {
+			log.Fatal(err)
+		}
+		store := dynamostore.New(dynamodb.NewFromConfig(cfg), table, dynamostore.Options{})
+		opts = append(opts, lambdaworker.Recorder(results.NewRecorder(store, results.Config{})))
+	}
+	lambdaworker.Start(workload.Registry(), opts...)
+}
