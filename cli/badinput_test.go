@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -9,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coretasks/core/cli"
 	"github.com/coretasks/core/internal/mainjob"
+	"github.com/coretasks/core/tasks"
 )
 
 // TestBadInput gives each command what it can't use. Each time: the right exit code, nothing on standard output, one
@@ -83,6 +86,18 @@ func checkFailure(t *testing.T, code int, stdout, stderr string, wantCode int, w
 	}
 	if len(lines) != wantCode || strings.Contains(stderr, "goroutine") { // one line, and the pointer to --help after wrong usage
 		t.Errorf("stderr has %d lines:\n%s", len(lines), stderr)
+	}
+}
+
+// A wrong schedule is shown with a caret under the place.
+func TestBadSchedule(t *testing.T) {
+	t.Parallel()
+	registry := tasks.NewRegistry(tasks.Periodic("a.b", func(context.Context) error { return nil }, tasks.Cron("0 24 * * *")))
+	var stdout, stderr strings.Builder
+	code := cli.Run(t.Context(), registry, []string{"queues", "list", "--local"}, strings.NewReader(""), &stdout, &stderr)
+	want := "core: task \"a.b\": cron \"0 24 * * *\": hour: 24 is out of range: it must be 0 to 23\n  0 24 * * *\n    ^^\n"
+	if code != 1 || stdout.String() != "" || stderr.String() != want {
+		t.Errorf("exit code %d, stdout %q, stderr\n%s\nwant\n%s", code, &stdout, &stderr, want)
 	}
 }
 

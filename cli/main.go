@@ -86,7 +86,7 @@ func Run(ctx context.Context, r *tasks.Registry, args []string, stdin io.Reader,
 	if err == nil {
 		return exitOK
 	}
-	_, _ = fmt.Fprintf(stderr, "core: %s\n", oneLine(err))
+	_, _ = fmt.Fprintf(stderr, "core: %s\n", message(err))
 	if usage := (*usageError)(nil); errors.As(err, &usage) || !p.started {
 		_, _ = fmt.Fprintf(stderr, "See '%s --help'.\n", strings.Replace(cmd.CommandPath(), "core", p.name, 1))
 		return exitUsage
@@ -114,6 +114,14 @@ func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error { return &usageError{err: fmt.Errorf(format, args...)} }
+
+// message writes an error on one line, unless it shows a place in a cron expression, which stands on lines of its own.
+func message(err error) string {
+	if _, shows := errors.AsType[*tasks.CronError](err); shows {
+		return strings.TrimSpace(err.Error())
+	}
+	return oneLine(err)
+}
 
 // oneLine writes an error on one line: joined errors stand on several.
 func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
