@@ -67,17 +67,21 @@ var errClosed = errors.New("the function is closed")
 
 // Invoke implements [Function].
 func (p *Process) Invoke(ctx context.Context, r Request) ([]byte, error) {
-	env, err := p.take(ctx)
-	if err != nil {
-		return nil, err
+	for {
+		env, err := p.take(ctx)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := env.invoke(ctx, r)
+		if err != nil && ctx.Err() != nil {
+			env.kill() // as Lambda does; what it was doing ends here
+			err = timedOut(r.ID)
+		}
+		p.put(env)
+		if !errors.Is(err, errGone) {
+			return answer, err
+		}
 	}
-	answer, err := env.invoke(ctx, r)
-	if err != nil && ctx.Err() != nil {
-		env.kill() // as Lambda does; what it was doing ends here
-		err = timedOut(r.ID)
-	}
-	p.put(env)
-	return answer, err
 }
 
 // take returns an idle environment, or starts one.

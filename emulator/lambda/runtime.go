@@ -121,6 +121,9 @@ func (e *environment) ready(ctx context.Context) error {
 	}
 }
 
+// errGone says that an environment ended before it took an invocation, which another one may then have.
+var errGone = errors.New("the process ended while it was idle")
+
 // invoke hands the process one invocation and waits for its answer and until it asks for the next.
 func (e *environment) invoke(ctx context.Context, r Request) ([]byte, error) {
 	deadline, ok := ctx.Deadline()
@@ -130,14 +133,14 @@ func (e *environment) invoke(ctx context.Context, r Request) ([]byte, error) {
 	select {
 	case <-e.asked:
 	case <-e.exited:
-		return nil, e.exit()
+		return nil, errGone
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	select {
 	case e.work <- invocation{r, deadline}:
 	case <-e.exited:
-		return nil, e.exit()
+		return nil, errGone
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
