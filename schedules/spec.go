@@ -17,7 +17,8 @@ import (
 // A Spec is what one schedule of EventBridge must be, without what depends on the account: ARNs, role and group. A
 // periodic task needs one, or several where no single expression says when it is due.
 type Spec struct {
-	// Name is the schedule's in its group: the task's name where that is short enough and one schedule is.
+	// Name is the schedule's in its group, 1 to 64 characters: the task's name where that is short enough and needs one
+	// schedule, otherwise one with a hash in it. It depends on the task's name and the number of the expression only.
 	Name string
 	// Task and Queue are the names in the code, without a prefix.
 	Task, Queue string
@@ -36,6 +37,8 @@ type Spec struct {
 	Retries     int
 	// Messages is what each firing puts on the queue, one to ten.
 	Messages []Message
+	// Description says for people what the schedule is: the task and when it is due, as written.
+	Description string
 }
 
 // A Message is one job of a firing.
@@ -51,10 +54,8 @@ const scheduledTime = "<aws.scheduler.scheduled-time>"
 
 // Limits of EventBridge Scheduler.
 const (
-	maxName = 64 // "CreateSchedule"
-	// StartMargin is how far ahead of its creation a schedule starts at least: EventBridge refuses a StartDate that is
-	// more than five minutes old, and creating many schedules takes a while.
-	StartMargin = time.Minute
+	maxName        = 64 // "CreateSchedule"
+	maxDescription = 512
 )
 
 // Specs compiles the periodic tasks of a registry, by name.
@@ -89,6 +90,8 @@ func compile(info tasks.Info, rule tasks.ScheduleRule) (Spec, error) {
 		From: s.From, Until: s.Until, FlexibleWindow: s.FlexibleWindow,
 		MaxEventAge: s.MaxEventAge, Retries: s.FireRetries,
 	}
+	spec.Description = "Task " + info.Name + ", " + s.String()
+	spec.Description = spec.Description[:min(len(spec.Description), maxDescription)]
 	offsets := rule.Offsets
 	if offsets == nil {
 		offsets = []time.Duration{0}
@@ -126,15 +129,16 @@ func compact(v any) (string, error) {
 	return string(bytes.TrimSuffix(buf.Bytes(), []byte("\n"))), nil
 }
 
-// scheduleName names the schedule of a task's rule number i of n. A task's name may be longer than a schedule's, and a
-// number behind it could be another task's name; then a part of a hash makes it unique.
+// scheduleName names the schedule of a task's rule number i of n: by the task's name where it fits and one schedule is
+// enough, otherwise by "_", 16 digits of a hash of both, "_" and what fits of the task's name. No task's name begins with
+// "_", so the two kinds can't meet.
 func scheduleName(task string, i, n int) string {
 	if n == 1 && len(task) <= maxName {
 		return task
 	}
 	sum := sha256.Sum256([]byte(task + "#" + strconv.Itoa(i)))
-	suffix := "-" + hex.EncodeToString(sum[:4])
-	return task[:min(len(task), maxName-len(suffix))] + suffix
+	name := "_" + hex.EncodeToString(sum[:8]) + "_" + task
+	return name[:min(len(name), maxName)]
 }
 
 // Batch reports whether the schedule needs the universal target sqs:SendMessageBatch; otherwise the templated target of
@@ -161,24 +165,59 @@ func (s Spec) Input(queueURL string) (string, error) {
 	return compact(request)
 }
 
+// DeadLetterQueue is where EventBridge puts what it could not put on the task's queue: that queue's own dead-letter queue,
+// which is watched anyway, and from which a message with one job can be redriven. Name it without a prefix.
+func (s Spec) DeadLetterQueue() string { return s.Queue + "-dlq" }
+
 // Start is the StartDate to create or replace the schedule with at the given instant, or the zero time where it needs
-// none. A rate starts at the first multiple of its period that is far enough ahead, so that its ticks are those of every other
-// scheduler; a cron expression needs a start only while From is ahead.
+// none. A rate starts at the first multiple of its period that is not before then and From, so that its ticks are those
+// of every other scheduler. A cron expression needs a start only while From is ahead; it is the second before the first
+// minute that counts, since EventBridge's documentation leaves open whether the instant itself does.
 func (s Spec) Start(now time.Time) time.Time {
-	earliest := now.Add(StartMargin)
-	if s.From.After(earliest) {
-		earliest = s.From
-	}
 	if s.Period > 0 {
-		period := int64(s.Period / time.Second)
-		at := earliest.Unix()
-		if earliest.Nanosecond() > 0 {
-			at++
+		earliest := now
+		if s.From.After(now) {
+			earliest = s.From
 		}
-		return time.Unix((at+period-1)/period*period, 0).UTC()
+		return ceil(earliest, s.Period)
 	}
-	if s.From.After(now) {
-		return s.From.UTC()
+	if start := s.secondBefore(s.From); start.After(now) {
+		return start
 	}
 	return time.Time{}
+}
+
+// End is the EndDate, or the zero time where there is none: the second before the first minute in which nothing is due
+// any more.
+func (s Spec) End() time.Time { return s.secondBefore(s.Until) }
+
+func (s Spec) secondBefore(bound time.Time) time.Time {
+	if bound.IsZero() {
+		return time.Time{}
+	}
+	return ceil(bound, time.Minute).Add(-time.Second)
+}
+
+// Over reports whether nothing is due any more at the given instant, so that the schedule is not needed. EventBridge
+// refuses to create one that has ended.
+func (s Spec) Over(now time.Time) bool {
+	end := s.End()
+	return !end.IsZero() && (!end.After(now) || !end.After(s.Start(now)))
+}
+
+// ceil returns the first multiple of d since the Unix epoch that is not before t.
+func ceil(t time.Time, d time.Duration) time.Time {
+	seconds := t.Unix()
+	if t.Nanosecond() > 0 {
+		seconds++
+	}
+	period := int64(d / time.Second)
+	rest := seconds % period
+	if rest < 0 {
+		rest += period
+	}
+	if rest > 0 {
+		seconds += period - rest
+	}
+	return time.Unix(seconds, 0).UTC()
 }

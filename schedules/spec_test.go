@@ -3,10 +3,13 @@ package schedules_test
 import (
 	"context"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/coretasks/core/schedules"
 	"github.com/coretasks/core/tasks"
@@ -58,7 +61,7 @@ func TestSpecs(t *testing.T) {
 	if s := byTask["sync"][0]; s.Expression != "rate(5 minutes)" || s.Period != 5*time.Minute || s.MaxEventAge != 5*time.Minute || s.Retries != 3 {
 		t.Errorf("sync is %+v", s)
 	}
-	if s := byTask[long][0]; !strings.HasPrefix(s.Name, "xxx") || s.Task != long {
+	if s := byTask[long][0]; !strings.HasPrefix(s.Name, "_") || !strings.Contains(s.Name, "_xxx") || s.Task != long {
 		t.Errorf("the long name is %+v", s)
 	}
 	tick := byTask["tick"][0]
@@ -132,12 +135,13 @@ func TestStart(t *testing.T) {
 		want string
 	}{
 		{"a rate starts at a multiple of its period", []tasks.PeriodicOption{tasks.Every(5 * time.Minute)}, "2026-11-23T10:05:00Z"},
-		{"a rate leaves a minute", []tasks.PeriodicOption{tasks.Every(time.Minute)}, "2026-11-23T10:05:00Z"},
+		{"a rate starts soon", []tasks.PeriodicOption{tasks.Every(time.Minute)}, "2026-11-23T10:04:00Z"},
 		{"days count from the epoch", []tasks.PeriodicOption{tasks.Every(24 * time.Hour)}, "2026-11-24T00:00:00Z"},
 		{"a rate with a start ahead", []tasks.PeriodicOption{tasks.Every(time.Hour), tasks.From(at("2027-01-01T00:10:00Z"))}, "2027-01-01T01:00:00Z"},
 		{"a rate with a start long past", []tasks.PeriodicOption{tasks.Every(time.Hour), tasks.From(at("2020-01-01T00:10:00Z"))}, "2026-11-23T11:00:00Z"},
 		{"cron needs none", []tasks.PeriodicOption{tasks.Cron("@daily")}, ""},
-		{"cron with a start ahead", []tasks.PeriodicOption{tasks.Cron("@daily"), tasks.From(at("2027-01-01T00:10:00Z"))}, "2027-01-01T00:10:00Z"},
+		{"cron with a start ahead", []tasks.PeriodicOption{tasks.Cron("@daily"), tasks.From(at("2027-01-01T00:10:00Z"))}, "2027-01-01T00:09:59Z"},
+		{"cron with a start within a minute", []tasks.PeriodicOption{tasks.Cron("@daily"), tasks.From(at("2027-01-01T00:10:00.5Z"))}, "2027-01-01T00:10:59Z"},
 		{"cron with a start past", []tasks.PeriodicOption{tasks.Cron("@daily"), tasks.From(at("2026-11-23T10:00:00Z"))}, ""},
 	}
 	for _, tt := range tests {
@@ -149,4 +153,81 @@ func TestStart(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNamesOfSchedules(t *testing.T) {
+	t.Parallel()
+	x64, x65 := strings.Repeat("x", 64), strings.Repeat("x", 65)
+	valid := regexp.MustCompile(`^[0-9a-zA-Z-_.]{1,64}$`)
+	seen := map[string]string{}
+	for _, s := range specs(t,
+		periodic("a", tasks.Every(time.Minute)), periodic(x64, tasks.Every(time.Minute)), periodic(x65, tasks.Every(time.Minute)),
+		periodic(x65+"1", tasks.Every(time.Minute)), periodic(strings.Repeat("x", 128), tasks.Every(time.Second)),
+		periodic("A.b_c-d", tasks.Cron("0 0 13 * 5")), periodic("A.b_c-d-0", tasks.Cron("@daily")), periodic("tick", tasks.Every(time.Second)),
+	) {
+		if !valid.MatchString(s.Name) {
+			t.Errorf("%q is no name of a schedule", s.Name)
+		}
+		if other, taken := seen[s.Name]; taken {
+			t.Errorf("%q is a schedule of %s and of %s", s.Name, other, s.Task)
+		}
+		seen[s.Name] = s.Task
+		if s.DeadLetterQueue() != "default-dlq" || !strings.Contains(s.Description, s.Task) {
+			t.Errorf("%s: dead letters go to %s, described as %q", s.Name, s.DeadLetterQueue(), s.Description)
+		}
+	}
+	if seen["a"] != "a" || seen[x64] != x64 {
+		t.Error("a name that fits was changed")
+	}
+}
+
+func TestEnd(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 10, 3, 30, 0, time.UTC)
+	at := func(d time.Duration) tasks.PeriodicOption { return tasks.Until(now.Add(d)) }
+	for name, tt := range map[string]struct {
+		opts []tasks.PeriodicOption
+		want string
+		over bool
+	}{
+		"none":                            {opts: []tasks.PeriodicOption{tasks.Every(time.Minute)}},
+		"on a minute":                     {opts: []tasks.PeriodicOption{tasks.Every(time.Minute), at(90 * time.Second)}, want: "10:04:59"},
+		"within a minute":                 {opts: []tasks.PeriodicOption{tasks.Every(time.Minute), at(31 * time.Second)}, want: "10:04:59"},
+		"past":                            {opts: []tasks.PeriodicOption{tasks.Every(time.Minute), at(-time.Hour)}, want: "09:03:59", over: true},
+		"before the next tick of a rate":  {opts: []tasks.PeriodicOption{tasks.Every(time.Hour), at(time.Minute)}, want: "10:04:59", over: true},
+		"before the next tick of a cron ": {opts: []tasks.PeriodicOption{tasks.Cron("@hourly"), at(time.Minute)}, want: "10:04:59"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := specs(t, periodic("p", tt.opts...))[0]
+			if end := s.End(); end.IsZero() != (tt.want == "") || !end.IsZero() && end.Format(time.TimeOnly) != tt.want {
+				t.Errorf("ends %v, want %q", end, tt.want)
+			}
+			if s.Over(now) != tt.over {
+				t.Errorf("over: %v", s.Over(now))
+			}
+		})
+	}
+}
+
+// A schedule's own bounds let through exactly the ticks that the code has, whether EventBridge counts them in or out.
+func TestBoundsAreTheCodes(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		base := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+		bound := base.Add(time.Duration(rapid.IntRange(0, 600_000).Draw(t, "ms")) * time.Millisecond)
+		tick := base.Add(time.Duration(rapid.IntRange(0, 11).Draw(t, "minute")) * time.Minute)
+		r := tasks.NewRegistry(periodic("from", tasks.Cron("* * * * *"), tasks.From(bound)), periodic("until", tasks.Cron("* * * * *"), tasks.Until(bound)))
+		all, err := schedules.Specs(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start, end := all[0].Start(base.Add(-time.Hour)), all[1].End()
+		if due := !tick.Before(bound); due != tick.After(start) || due == tick.Equal(start) && due {
+			t.Fatalf("From %v: the tick %v is due %v, and the schedule starts %v", bound, tick, due, start)
+		}
+		if due := tick.Before(bound); due != tick.Before(end) || tick.Equal(end) {
+			t.Fatalf("Until %v: the tick %v is due %v, and the schedule ends %v", bound, tick, due, end)
+		}
+	})
 }
