@@ -57,7 +57,8 @@ type running struct {
 }
 
 type progress struct {
-	cancel   context.CancelCauseFunc
+	runs     int // of this attempt, more than one while duplicates of its message run beside it
+	cancel   []context.CancelCauseFunc
 	attempt  int // as the record counts it, which may be more than this delivery's own number
 	fraction float64
 	text     string
@@ -102,7 +103,15 @@ func (r *Recorder) Start(ctx context.Context, a tasks.Attempt, cancel context.Ca
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.running[running{a.ID, a.Deliveries}] = &progress{cancel: cancel, attempt: max(record.Attempt, a.Deliveries)}
+	key := running{a.ID, a.Deliveries}
+	p, ok := r.running[key]
+	if !ok {
+		p = &progress{}
+		r.running[key] = p
+	}
+	p.runs++
+	p.cancel = append(p.cancel, cancel)
+	p.attempt = max(record.Attempt, a.Deliveries)
 	return record.Runs, nil
 }
 
@@ -133,15 +142,16 @@ func (r *Recorder) Progress(a tasks.Attempt, fraction float64, text string) {
 // End implements [tasks.Recorder].
 func (r *Recorder) End(ctx context.Context, o tasks.Outcome) {
 	a := o.Attempt
-	r.mu.Lock()
-	key := running{a.ID, a.Deliveries}
-	p, started := r.running[key]
-	delete(r.running, key)
-	r.mu.Unlock()
 	end, ok := endOf(o)
-	if started {
+	key := running{a.ID, a.Deliveries}
+	r.mu.Lock()
+	if p, started := r.running[key]; started {
 		end.Attempt = p.attempt
+		if p.runs--; p.runs == 0 {
+			delete(r.running, key)
+		}
 	}
+	r.mu.Unlock()
 	if !ok || r.config.FinalOnly && !end.State.Final() {
 		return
 	}
@@ -294,7 +304,9 @@ func (r *Recorder) passOnCancellations(ctx context.Context) {
 	defer r.mu.Unlock()
 	for key, p := range r.running {
 		if requested[key.id] {
-			p.cancel(tasks.ErrCancelled)
+			for _, cancel := range p.cancel {
+				cancel(tasks.ErrCancelled) // of a run that has ended it does nothing
+			}
 		}
 	}
 }

@@ -133,6 +133,41 @@ func TestADuplicateHasNoSecondEffect(t *testing.T) {
 	}
 }
 
+// A duplicate that comes while its job runs has the same number, and runs beside it. Whichever ends first leaves the other
+// in reach of a cancellation.
+func TestCancellingReachesADuplicate(t *testing.T) {
+	t.Parallel()
+	inBubble(t, results.Config{}, func(d *desk) {
+		quick := true
+		task := tasks.Define("t", tasks.NoResult(func(ctx context.Context, _ none) error {
+			if quick {
+				quick = false
+				time.Sleep(time.Second)
+				return errors.New("try again")
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}), tasks.MaxRetries(3))
+		outcomes := make(chan tasks.Outcome, 2)
+		go func() { outcomes <- d.deliver(task, 1) }()
+		synctest.Wait()
+		go func() { outcomes <- d.deliver(task, 1) }()
+		if first := <-outcomes; first.Verdict != tasks.Retry {
+			d.Errorf("the first run: %+v", first)
+		}
+		// The record is that of a job which waits for its retry: cancelling it is final, and the run learns of it.
+		if _, err := d.store.Cancel(d.Context(), "j", time.Now()); err != nil {
+			d.Fatal(err)
+		}
+		if second := <-outcomes; !second.Cancelled {
+			d.Errorf("the second run: %+v", second)
+		}
+		if r := d.record(); r.State != results.Cancelled {
+			d.Errorf("%+v", r)
+		}
+	})
+}
+
 func TestADeadJobIsDeadLetteredAgain(t *testing.T) {
 	t.Parallel()
 	inBubble(t, results.Config{}, func(d *desk) {

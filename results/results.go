@@ -149,7 +149,8 @@ type Store interface {
 	// record. A job in a final state is a [*FinishedError], one without a record a [*NotFoundError].
 	Cancel(ctx context.Context, id string, at time.Time) (Record, error)
 
-	// CancelRequested tells which of the jobs have CancelRequested set; those that have not may be missing from the map.
+	// CancelRequested tells which of the jobs have CancelRequested set or are cancelled, as one is whose other run, of a
+	// duplicate, was between two attempts; the others may be missing from the map.
 	CancelRequested(ctx context.Context, ids []string) (map[string]bool, error)
 
 	// Get returns a record, or a [*NotFoundError].

@@ -21,6 +21,7 @@ func Run(t *testing.T, enter func(*testing.T) *World) {
 		"a worker killed in the middle of ten jobs":       killedInTheMiddle,
 		"a worker that is told to stop in the middle":     stoppedInTheMiddle,
 		"records, results and cancelling":                 recordsAndResults,
+		"duplicates with a results store":                 duplicates,
 		"a worker whose queues are missing or do not fit": queuesThatDoNotFit,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -309,6 +309,17 @@ func testCancelRequested(t *testing.T, h Harness) {
 			want[id] = true
 		}
 	}
+	over, done := e.enqueued(), newID()
+	if _, err := e.Cancel(ctx, over, e.at(2)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.start(done, 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.End(ctx, results.End{ID: done, Attempt: 1, State: results.Succeeded, At: e.at(2)}); err != nil {
+		t.Fatal(err)
+	}
+	ids, want[over] = append(ids, over, done), true
 	ids = append(ids, ids[0], "", "no such job", "\xff") // asked for twice, and never there
 	got, err := e.CancelRequested(ctx, ids)
 	if err != nil {

@@ -71,7 +71,7 @@ func (s *Store) CancelRequested(ctx context.Context, ids []string) (map[string]b
 // requested asks for one batch, and again for what DynamoDB leaves out when it is busy.
 func (s *Store) requested(ctx context.Context, keys []attributes) (ids []string, err error) {
 	w := newWrite()
-	projection := w.name(attrID) + ", " + w.name(attrCancel) + ", " + w.name(attrExpires)
+	projection := w.name(attrID) + ", " + w.name(attrCancel) + ", " + w.name(attrState) + ", " + w.name(attrExpires)
 	for pause := 25 * time.Millisecond; len(keys) > 0; pause = min(2*pause, time.Second) {
 		out, err := s.api.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
 			s.table: {Keys: keys, ProjectionExpression: &projection, ExpressionAttributeNames: w.names},
@@ -84,7 +84,7 @@ func (s *Store) requested(ctx context.Context, keys []attributes) (ids []string,
 			if err != nil {
 				return nil, s.explain(err, "BatchGetItem")
 			}
-			if i.CancelRequested && s.rules.Live(&i.Record) != nil {
+			if (i.CancelRequested || i.State == results.Cancelled) && s.rules.Live(&i.Record) != nil {
 				ids = append(ids, i.ID)
 			}
 		}

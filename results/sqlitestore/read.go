@@ -67,7 +67,7 @@ func (s *Store) CancelRequested(ctx context.Context, ids []string) (map[string]b
 		return nil, err
 	}
 	rows, err := s.reader.QueryContext(ctx,
-		"SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND cancel AND expires_at > ?", string(list), s.rules.Now().UnixMilli())
+		"SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND (cancel OR state = 'cancelled') AND expires_at > ?", string(list), s.rules.Now().UnixMilli())
 	if err != nil {
 		return nil, s.explain(err)
 	}
