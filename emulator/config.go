@@ -43,19 +43,20 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Emulator holds queues and their messages. Its methods may be called from any number of goroutines.
+// Emulator holds queues, their messages, and schedules. Its methods may be called from any number of goroutines.
 type Emulator struct {
 	cfg      Config
 	journal  *journal // nil: memory only
 	done     chan struct{}
 	endWaits chan struct{}  // closed by EndWaits
-	tasks    sync.WaitGroup // running move tasks
+	tasks    sync.WaitGroup // running move tasks, and the firing of schedules
 
-	mu     sync.Mutex
-	closed bool
-	queues map[string]*queue // by name
-	moves  []*moveTask       // oldest first
-	nextID int64             // numbers for queues and messages, never used twice, restarts included
+	mu        sync.Mutex
+	closed    bool
+	queues    map[string]*queue // by name
+	moves     []*moveTask       // oldest first
+	timetable timetable
+	nextID    int64 // numbers for queues and messages, never used twice, restarts included
 }
 
 // Open starts an emulator and loads what its file holds. Its errors are *[StateError]: [ErrInUse] where another
@@ -63,11 +64,12 @@ type Emulator struct {
 // (fs.ErrNotExist for a missing directory, fs.ErrPermission) underneath.
 func Open(cfg Config) (*Emulator, error) {
 	e := &Emulator{
-		cfg:      cfg.withDefaults(),
-		done:     make(chan struct{}),
-		endWaits: make(chan struct{}),
-		queues:   map[string]*queue{},
-		nextID:   1,
+		cfg:       cfg.withDefaults(),
+		done:      make(chan struct{}),
+		endWaits:  make(chan struct{}),
+		queues:    map[string]*queue{},
+		timetable: newTimetable(),
+		nextID:    1,
 	}
 	if e.cfg.Path == "" {
 		return e, nil
@@ -82,14 +84,19 @@ func Open(cfg Config) (*Emulator, error) {
 	}
 	e.journal = startJournal(e, store)
 	e.resumeMoves()
+	e.startFiring()
 	return e, nil
 }
 
 // SQS returns the queues as an object with the methods of *sqs.Client.
 func (e *Emulator) SQS() *SQS { return &SQS{e: e, base: e.cfg.BaseURL} }
 
+// Scheduler returns the schedules as an object with methods of *scheduler.Client.
+func (e *Emulator) Scheduler() *Scheduler { return &Scheduler{e: e} }
+
 // EndWaits makes every receive, from now on, answer at once with what there is, as if its wait were over. A process that
-// is about to stop calls it, so that nothing has to wait for a long poll and no message is taken for a caller that left.
+// is about to stop calls it, so that nothing has to wait for a long poll and no message is taken for a caller that left. Schedules fire no more: what is due
+// meanwhile fires when the file is opened again.
 func (e *Emulator) EndWaits() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -107,7 +114,7 @@ func (e *Emulator) waitsEnded() bool {
 	}
 }
 
-// Close ends waiting receives and move tasks, writes what is still to be written and closes the file. Calls made
+// Close ends waiting receives, move tasks and firing, writes what is still to be written and closes the file. Calls made
 // afterwards fail. Closing twice is fine.
 func (e *Emulator) Close() error {
 	e.mu.Lock()

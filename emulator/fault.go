@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -22,6 +23,14 @@ type fault struct {
 
 func (f *fault) Error() string { return f.code + ": " + f.message }
 func (f *fault) Unwrap() error { return f.cause }
+
+// name is the fault's code, or its shape's name where the query protocol has none.
+func (f *fault) name() string {
+	if f.code == "" {
+		return strings.TrimPrefix(f.shape, coralPrefix)
+	}
+	return f.code
+}
 
 const queryPrefix = "AWS.SimpleQueueService."
 
@@ -122,20 +131,34 @@ func faultClosed() *fault {
 	return f
 }
 
-// operationError gives an error the form in which *sqs.Client returns it.
-func operationError(operation string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var f *fault
-	if errors.As(err, &f) {
-		err = f.sdkError()
-	}
-	return &smithy.OperationError{ServiceID: "SQS", OperationName: operation, Err: err}
+// serviceErrors is how the SDK's client of a service returns errors: under the service's name, and with types of its own
+// for some; nil from typed means that the SDK has none.
+type serviceErrors struct {
+	service string
+	typed   func(*fault) error
 }
 
-// sdkError is the SDK's own type for a fault; those that have none are GenericAPIError, as the SDK does.
-func (f *fault) sdkError() error {
+var (
+	sqsErrors       = serviceErrors{"SQS", (*fault).sqsError}
+	schedulerErrors = serviceErrors{"Scheduler", (*fault).schedulerError}
+)
+
+// operation gives an error the form in which the SDK's client returns it.
+func (s serviceErrors) operation(name string, err error) error {
+	var f *fault
+	if errors.As(err, &f) {
+		if err = s.typed(f); err == nil {
+			err = &genericError{
+				APIError: &smithy.GenericAPIError{Code: f.code, Message: f.message, Fault: f.blame()},
+				cause:    f.cause,
+			}
+		}
+	}
+	return &smithy.OperationError{ServiceID: s.service, OperationName: name, Err: err}
+}
+
+// sqsError is the type that the SDK's SQS client has for a fault.
+func (f *fault) sqsError() error {
 	msg, code := aws.String(f.message), f.override()
 	switch f.shape {
 	case "QueueDoesNotExist":
@@ -173,10 +196,7 @@ func (f *fault) sdkError() error {
 	case "BatchRequestTooLong":
 		return &types.BatchRequestTooLong{Message: msg, ErrorCodeOverride: code}
 	}
-	return &genericError{
-		GenericAPIError: &smithy.GenericAPIError{Code: f.code, Message: f.message, Fault: f.blame()},
-		cause:           f.cause,
-	}
+	return nil
 }
 
 // override is the code that the SDK's typed errors report: the query protocol's, which AWS sends along.
@@ -189,17 +209,17 @@ func (f *fault) blame() smithy.ErrorFault {
 	return smithy.FaultClient
 }
 
-// genericError lets errors.As find the *smithy.GenericAPIError, and errors.Is what lies below it (a *[StateError]).
+// genericError lets errors.As find the API error, and errors.Is what lies below it (a *[StateError]).
 type genericError struct {
-	*smithy.GenericAPIError
+	smithy.APIError
 	cause error
 }
 
 func (g *genericError) Unwrap() []error {
 	if g.cause == nil {
-		return []error{g.GenericAPIError}
+		return []error{g.APIError}
 	}
-	return []error{g.GenericAPIError, g.cause}
+	return []error{g.APIError, g.cause}
 }
 
 // asFault finds the fault in an error; anything else is an internal one.

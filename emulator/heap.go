@@ -11,46 +11,64 @@ const (
 	hidden
 )
 
-// byVisibility is a heap of messages by the time from which they are visible, then in the order of sending.
-type byVisibility []*message
-
-func (h byVisibility) Len() int { return len(h) }
-
-func (h byVisibility) Less(i, j int) bool {
-	a, b := h[i], h[j]
-	if a.delivery.visibleAt != b.delivery.visibleAt {
-		return a.delivery.visibleAt < b.delivery.visibleAt
-	}
-	return a.seq < b.seq
+// timed is what an agenda holds: it has an order, and remembers where the agenda has it.
+type timed[T any] interface {
+	before(T) bool
+	setIndex(int)
+	getIndex() int
 }
 
-func (h byVisibility) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
+// agenda is a heap with the earliest on top.
+type agenda[T timed[T]] []T
+
+// byVisibility orders messages by the time from which they are visible, then as they were sent.
+type byVisibility = agenda[*message]
+
+func (m *message) before(other *message) bool {
+	if m.delivery.visibleAt != other.delivery.visibleAt {
+		return m.delivery.visibleAt < other.delivery.visibleAt
+	}
+	return m.seq < other.seq
+}
+
+func (m *message) setIndex(i int) { m.index = i }
+func (m *message) getIndex() int  { return m.index }
+
+func (a agenda[T]) Len() int { return len(a) }
+
+func (a agenda[T]) Less(i, j int) bool { return a[i].before(a[j]) }
+
+func (a agenda[T]) Swap(i, j int) {
+	a[i], a[j] = a[j], a[i]
+	a[i].setIndex(i)
+	a[j].setIndex(j)
 }
 
 // Push implements [heap.Interface].
-func (h *byVisibility) Push(x any) {
-	m := x.(*message)
-	m.index = len(*h)
-	*h = append(*h, m)
+func (a *agenda[T]) Push(x any) {
+	item := x.(T)
+	item.setIndex(len(*a))
+	*a = append(*a, item)
 }
 
 // Pop implements [heap.Interface].
-func (h *byVisibility) Pop() any {
-	old := *h
-	m := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	return m
+func (a *agenda[T]) Pop() any {
+	old := *a
+	item := old[len(old)-1]
+	var none T
+	old[len(old)-1] = none
+	*a = old[:len(old)-1]
+	return item
 }
 
-func (h *byVisibility) add(m *message)  { heap.Push(h, m) }
-func (h *byVisibility) drop(m *message) { heap.Remove(h, m.index) }
+func (a *agenda[T]) add(item T)  { heap.Push(a, item) }
+func (a *agenda[T]) drop(item T) { heap.Remove(a, item.getIndex()) }
 
-func (h byVisibility) top() *message {
-	if len(h) == 0 {
-		return nil
+// top is the earliest, or the zero value.
+func (a agenda[T]) top() T {
+	if len(a) == 0 {
+		var none T
+		return none
 	}
-	return h[0]
+	return a[0]
 }

@@ -20,15 +20,20 @@ const (
 	maxRequestBytes = 8 << 20
 )
 
-// Handler serves the queues over the AWS JSON 1.0 protocol, and GET /_core/health. Signatures are not checked, so
-// whoever reaches the port can use the queues; requests that a web page could make are refused: those whose Host is
-// neither loopback nor in [Config.AllowedHosts], those with a foreign Origin, and those without an X-Amz-Target
-// header, which a browser does not send across origins unasked.
+// Handler serves the queues over the AWS JSON 1.0 protocol, the schedules over REST-JSON (under /schedules,
+// /schedule-groups and /tags), and GET /_core/health. Signatures are not checked, so whoever reaches the port can use
+// them; requests that a web page could make are refused: those whose Host is neither loopback nor in
+// [Config.AllowedHosts], those with a foreign Origin, and those that lack what a browser does not send across origins
+// unasked: an X-Amz-Target header or, for schedules, the content type of JSON.
 func (e *Emulator) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/_core/health" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"status":"ok"}`)
+			return
+		}
+		if isScheduler(r) {
+			e.serveScheduler(w, r)
 			return
 		}
 		out, err := e.serve(w, r)

@@ -21,6 +21,8 @@ func (e *Emulator) load(s *store) error {
 		func() error { return e.loadQueues(ctx, s, byID) },
 		func() error { return e.loadMessages(ctx, s, byID) },
 		func() error { return e.loadMoves(ctx, s) },
+		func() error { return e.loadGroups(ctx, s) },
+		func() error { return e.loadSchedules(ctx, s) },
 	} {
 		if err := read(); err != nil {
 			return stateError(s.path, err)

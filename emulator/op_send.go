@@ -123,6 +123,26 @@ func (t *tx) send(q *queue, o *outgoing) {
 }
 
 func (s *SQS) sendMessage(_ context.Context, in *sendRequest) (*sqs.SendMessageOutput, error) {
+	p := s.prepareOne(in)
+	err := s.e.update(func(t *tx) error { return t.sendOne(p) })
+	if err != nil {
+		return nil, err
+	}
+	o := p.message
+	return &sqs.SendMessageOutput{
+		MessageId: &o.id, MD5OfMessageBody: &o.bodyMD5,
+		MD5OfMessageAttributes: o.attrsMD5, MD5OfMessageSystemAttributes: o.traceMD5,
+	}, nil
+}
+
+// preparedSend is a SendMessage that has been checked as far as it can be without its queue.
+type preparedSend struct {
+	queueURL *string
+	message  *outgoing
+	invalid  error // said only after what is wrong with the queue
+}
+
+func (s *SQS) prepareOne(in *sendRequest) preparedSend {
 	o, invalid := s.prepare(&sendEntry{
 		SendMessageBatchRequestEntry: types.SendMessageBatchRequestEntry{
 			MessageBody: in.MessageBody, MessageAttributes: in.MessageAttributes, MessageGroupId: in.MessageGroupId,
@@ -130,55 +150,29 @@ func (s *SQS) sendMessage(_ context.Context, in *sendRequest) (*sqs.SendMessageO
 		},
 		DelaySeconds: in.DelaySeconds,
 	})
-	err := s.e.update(func(t *tx) error {
-		q, err := s.e.find(in.QueueUrl)
-		if err := firstError(err, invalid); err != nil {
-			return err
-		}
-		if err := o.fits(q); err != nil {
-			return err
-		}
-		q.sweep(t, nowMilli())
-		t.send(q, o)
-		return nil
-	})
-	if err != nil {
-		return nil, err
+	return preparedSend{in.QueueUrl, o, invalid}
+}
+
+// sendOne sends, or changes nothing.
+func (t *tx) sendOne(p preparedSend) error {
+	q, err := t.e.find(p.queueURL)
+	if err := firstError(err, p.invalid); err != nil {
+		return err
 	}
-	return &sqs.SendMessageOutput{
-		MessageId: &o.id, MD5OfMessageBody: &o.bodyMD5,
-		MD5OfMessageAttributes: o.attrsMD5, MD5OfMessageSystemAttributes: o.traceMD5,
-	}, nil
+	if err := p.message.fits(q); err != nil {
+		return err
+	}
+	q.sweep(t, nowMilli())
+	t.send(q, p.message)
+	return nil
 }
 
 func (s *SQS) sendMessageBatch(_ context.Context, in *sendBatchRequest) (*sqs.SendMessageBatchOutput, error) {
-	out := &sqs.SendMessageBatchOutput{}
-	prepared, invalid := s.prepareBatch(in.Entries)
-	err := s.e.update(func(t *tx) error {
-		q, err := s.e.find(in.QueueUrl)
-		if err != nil {
-			return err
-		}
-		if err := checkSendBatch(in.Entries); err != nil {
-			return err
-		}
-		q.sweep(t, nowMilli())
-		for i, o := range prepared {
-			err := invalid[i]
-			if err == nil {
-				err = o.fits(q)
-			}
-			if err != nil {
-				out.Failed = append(out.Failed, failedEntry(in.Entries[i].Id, err))
-				continue
-			}
-			t.send(q, o)
-			out.Successful = append(out.Successful, types.SendMessageBatchResultEntry{
-				Id: in.Entries[i].Id, MessageId: &o.id, MD5OfMessageBody: &o.bodyMD5,
-				MD5OfMessageAttributes: o.attrsMD5, MD5OfMessageSystemAttributes: o.traceMD5,
-			})
-		}
-		return nil
+	p := s.prepareBatch(in)
+	var out *sqs.SendMessageBatchOutput
+	err := s.e.update(func(t *tx) (err error) {
+		out, err = t.sendBatch(p)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -186,14 +180,50 @@ func (s *SQS) sendMessageBatch(_ context.Context, in *sendBatchRequest) (*sqs.Se
 	return out, nil
 }
 
-// prepareBatch prepares what entries a batch may have; a longer one is refused as a whole later.
-func (s *SQS) prepareBatch(entries []sendEntry) ([]*outgoing, []error) {
-	entries = entries[:min(len(entries), maxBatchEntries)]
-	prepared, invalid := make([]*outgoing, len(entries)), make([]error, len(entries))
-	for i := range entries {
-		prepared[i], invalid[i] = s.prepare(&entries[i])
+// preparedBatch is the same for SendMessageBatch.
+type preparedBatch struct {
+	in       *sendBatchRequest
+	messages []*outgoing
+	invalid  []error
+}
+
+// sendBatch sends what it can, or changes nothing where the batch as a whole is refused.
+func (t *tx) sendBatch(p preparedBatch) (*sqs.SendMessageBatchOutput, error) {
+	q, err := t.e.find(p.in.QueueUrl)
+	if err != nil {
+		return nil, err
 	}
-	return prepared, invalid
+	if err := checkSendBatch(p.in.Entries); err != nil {
+		return nil, err
+	}
+	out := &sqs.SendMessageBatchOutput{}
+	q.sweep(t, nowMilli())
+	for i, o := range p.messages {
+		id, err := p.in.Entries[i].Id, p.invalid[i]
+		if err == nil {
+			err = o.fits(q)
+		}
+		if err != nil {
+			out.Failed = append(out.Failed, failedEntry(id, err))
+			continue
+		}
+		t.send(q, o)
+		out.Successful = append(out.Successful, types.SendMessageBatchResultEntry{
+			Id: id, MessageId: &o.id, MD5OfMessageBody: &o.bodyMD5,
+			MD5OfMessageAttributes: o.attrsMD5, MD5OfMessageSystemAttributes: o.traceMD5,
+		})
+	}
+	return out, nil
+}
+
+// prepareBatch prepares what entries a batch may have; a longer one is refused as a whole later.
+func (s *SQS) prepareBatch(in *sendBatchRequest) preparedBatch {
+	n := min(len(in.Entries), maxBatchEntries)
+	p := preparedBatch{in: in, messages: make([]*outgoing, n), invalid: make([]error, n)}
+	for i := range n {
+		p.messages[i], p.invalid[i] = s.prepare(&in.Entries[i])
+	}
+	return p
 }
 
 // checkSendBatch checks a batch as a whole. Its entries together may weigh as much as one message of the largest size,

@@ -12,6 +12,11 @@ const (
 	recDeleteMessage
 	recPutMove
 	recDeleteMove
+	recPutGroup
+	recDeleteGroup
+	recPutSchedule
+	recProgress
+	recDeleteSchedule
 )
 
 // record is one change for the file. It is a copy: what it came from may go on changing.
@@ -19,7 +24,7 @@ type record struct {
 	kind  recordKind
 	queue int64
 	row   messageRow
-	data  any // a queueRow or a moveTask
+	data  any // a queueRow, a moveTask, a groupRow or a fullSchedule
 }
 
 // messageRow is a message as the file has it.

@@ -18,15 +18,21 @@ type SQS struct {
 func do[In, Out any](
 	ctx context.Context, operation string, in *In, run func(context.Context, *In) (*Out, error),
 ) (*Out, error) {
+	return doFor(ctx, sqsErrors, operation, in, run)
+}
+
+func doFor[In, Out any](
+	ctx context.Context, errs serviceErrors, operation string, in *In, run func(context.Context, *In) (*Out, error),
+) (*Out, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, operationError(operation, canceled(ctx))
+		return nil, errs.operation(operation, canceled(ctx))
 	}
 	if in == nil {
 		in = new(In)
 	}
 	out, err := run(ctx, in)
 	if err != nil {
-		return nil, operationError(operation, err)
+		return nil, errs.operation(operation, err)
 	}
 	return out, nil
 }

@@ -14,7 +14,7 @@ import (
 const (
 	// applicationID marks a file as ours, so that another program's database is not taken for one.
 	applicationID = 0x436f7265
-	schemaVersion = 1
+	schemaVersion = 2
 	// idsPerRun is how many numbers one run may give out. Each run begins a new block of them, so that no receipt handle
 	// of a deleted message fits a message of a later run.
 	idsPerRun = 1 << 40
@@ -30,6 +30,11 @@ CREATE TABLE messages (
 	grp TEXT NOT NULL, trace TEXT NOT NULL, sender TEXT NOT NULL, source TEXT NOT NULL, sent_at INTEGER NOT NULL,
 	visible_at INTEGER NOT NULL, receives INTEGER NOT NULL, first_received INTEGER NOT NULL, received_at INTEGER NOT NULL
 );`
+
+// timetableSchema came with version 2.
+const timetableSchema = `
+CREATE TABLE schedule_groups (name TEXT PRIMARY KEY, definition TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE schedules (id INTEGER PRIMARY KEY, definition TEXT NOT NULL, progress TEXT NOT NULL);`
 
 // store is the SQLite file. One connection serves it, since SQLite has one writer at a time and nothing else reads.
 type store struct {
@@ -85,7 +90,7 @@ func (s *store) start() error {
 	return s.stmts.prepare(ctx, s.conn)
 }
 
-// migrate creates the tables of a new file and refuses one that is not ours, newer than this program, or damaged.
+// migrate creates the tables of a new file, adds what an older one lacks, and refuses one that is not ours, newer than this program, or damaged.
 func (s *store) migrate(ctx context.Context) error {
 	if _, err := s.conn.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
 		return err
@@ -109,8 +114,13 @@ func (s *store) migrate(ctx context.Context) error {
 	case version > schemaVersion:
 		return &StateError{s.path, "it was written by a newer version of this program; use that one, or another file",
 			ErrCorrupt}
-	case version == 0:
-		create := fmt.Sprintf("%s PRAGMA application_id=%d; PRAGMA user_version=%d;", schema, applicationID, schemaVersion)
+	}
+	var create string
+	if version < 1 {
+		create = fmt.Sprintf("%s PRAGMA application_id=%d;", schema, applicationID)
+	}
+	if version < schemaVersion {
+		create += fmt.Sprintf("%s PRAGMA user_version=%d;", timetableSchema, schemaVersion)
 		if _, err := s.conn.ExecContext(ctx, create); err != nil {
 			return err
 		}

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
@@ -16,6 +19,9 @@ func appendWire(b []byte, v reflect.Value) []byte {
 	case reflect.Pointer:
 		return appendWire(b, v.Elem())
 	case reflect.Struct:
+		if at, ok := v.Interface().(time.Time); ok { // only EventBridge Scheduler has times, in seconds since 1970
+			return strconv.AppendFloat(b, float64(at.UnixMilli())/1000, 'f', -1, 64)
+		}
 		return appendStruct(b, v)
 	case reflect.Map:
 		return appendMap(b, v)
@@ -40,7 +46,8 @@ func appendStruct(b []byte, v reflect.Value) []byte {
 	first := true
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
-		if !field.IsExported() || field.Name == "ResultMetadata" || isUnset(v.Field(i)) {
+		if !field.IsExported() || field.Name == "ResultMetadata" ||
+			isUnset(v.Field(i)) && !isListing(v.Type(), field.Type) {
 			continue
 		}
 		if !first {
@@ -61,6 +68,16 @@ func memberName(of reflect.Type, field string) string {
 		return "queueUrls"
 	}
 	return field
+}
+
+// isListing says whether a member is a list that EventBridge Scheduler answers with even when it is empty.
+func isListing(of, member reflect.Type) bool {
+	switch of {
+	case reflect.TypeFor[scheduler.ListSchedulesOutput](), reflect.TypeFor[scheduler.ListScheduleGroupsOutput](),
+		reflect.TypeFor[scheduler.ListTagsForResourceOutput]():
+		return member.Kind() == reflect.Slice
+	}
+	return false
 }
 
 func isUnset(v reflect.Value) bool {

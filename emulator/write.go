@@ -9,6 +9,7 @@ import (
 // statements are the prepared statements of the writer.
 type statements struct {
 	putMessage, delivery, deleteMessage, putQueue, deleteQueue, purge, putMove, deleteMove *sql.Stmt
+	putGroup, deleteGroup, putSchedule, progress, deleteSchedule                           *sql.Stmt
 	all                                                                                    []*sql.Stmt
 }
 
@@ -25,6 +26,11 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&s.purge, `DELETE FROM messages WHERE queue=?`},
 		{&s.putMove, `INSERT OR REPLACE INTO moves VALUES (?,?,?)`},
 		{&s.deleteMove, `DELETE FROM moves WHERE id=?`},
+		{&s.putGroup, `INSERT OR REPLACE INTO schedule_groups VALUES (?,?)`},
+		{&s.deleteGroup, `DELETE FROM schedule_groups WHERE name=?`},
+		{&s.putSchedule, `INSERT OR REPLACE INTO schedules VALUES (?,?,?)`},
+		{&s.progress, `UPDATE schedules SET progress=? WHERE id=?`},
+		{&s.deleteSchedule, `DELETE FROM schedules WHERE id=?`},
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.query) //nolint:sqlclosecheck // closed by close
 		if err != nil {
@@ -144,6 +150,8 @@ func (s *store) writeOther(ctx context.Context, r *record) error {
 		return exec(ctx, s.stmts.purge, r.queue)
 	case recPurge:
 		return exec(ctx, s.stmts.purge, r.queue)
+	case recPutGroup, recDeleteGroup, recPutSchedule, recProgress, recDeleteSchedule:
+		return s.writeTimetable(ctx, r)
 	}
 	text, err := json.Marshal(r.data)
 	if err != nil {

@@ -66,8 +66,11 @@ func Parse(text string) (*Expression, error) {
 // String gives the expression as it was written.
 func (e *Expression) String() string { return e.text }
 
+// Rate says whether it is a rate expression, which counts elapsed time.
+func (e *Expression) Rate() bool { return e.period > 0 }
+
 // OneTime says whether it is an at expression, which fires once.
-func (e *Expression) OneTime() bool { return e.cron == nil && e.period == 0 }
+func (e *Expression) OneTime() bool { return e.cron == nil && !e.Rate() }
 
 // maxRateDigits keeps a rate within what a time can hold: 9 digits of days are 2.7 million years.
 const maxRateDigits = 9

@@ -1,0 +1,276 @@
+package emulator
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/coretasks/core/emulator/internal/schedule"
+)
+
+// timetable is the state of EventBridge Scheduler, guarded by the emulator's lock. Every schedule belongs to a group.
+type timetable struct {
+	groups  map[string]*scheduleGroup
+	count   int
+	due     agenda[*scheduleState]
+	wake    chan struct{} // the firing loop should look again
+	running bool          // the firing loop was started, which the first schedule does
+}
+
+// scheduleGroup holds schedules by name.
+type scheduleGroup struct {
+	groupRow
+	schedules map[string]*scheduleState
+}
+
+// groupRow is a group as the file has it, in JSON.
+type groupRow struct {
+	Name     string            `json:"name"`
+	Created  int64             `json:"created"`  // ms; 0 for the default group, which was always there
+	Modified int64             `json:"modified"` // ms
+	Tags     map[string]string `json:"tags,omitempty"`
+	Token    string            `json:"token,omitempty"` // ClientToken of its creation
+}
+
+// scheduleState is one schedule and how far it has come.
+type scheduleState struct {
+	id int64
+	scheduleRow
+	timing   *schedule.Timing
+	progress schedule.Progress
+	wake     int64 // ms; the next time that there is something to do
+	index    int   // in the agenda; -1 where there is nothing to do
+}
+
+// scheduleRow is a schedule as the file has it, in JSON; its progress is a column of its own, written at each firing.
+type scheduleRow struct {
+	Definition schedule.Definition `json:"definition"`
+	Created    int64               `json:"created"`  // ms
+	Modified   int64               `json:"modified"` // ms
+	Token      string              `json:"token,omitempty"`
+}
+
+func (s *scheduleState) before(other *scheduleState) bool {
+	if s.wake != other.wake {
+		return s.wake < other.wake
+	}
+	return s.id < other.id
+}
+
+func (s *scheduleState) setIndex(i int) { s.index = i }
+func (s *scheduleState) getIndex() int  { return s.index }
+
+func newTimetable() timetable {
+	t := timetable{groups: map[string]*scheduleGroup{}, wake: make(chan struct{}, 1)}
+	t.groups[schedule.DefaultGroup] = newScheduleGroup(groupRow{Name: schedule.DefaultGroup})
+	return t
+}
+
+func newScheduleGroup(row groupRow) *scheduleGroup {
+	return &scheduleGroup{groupRow: row, schedules: map[string]*scheduleState{}}
+}
+
+// insert adds a schedule to its group, which is there.
+func (t *timetable) insert(s *scheduleState) {
+	t.groups[*s.Definition.GroupName].schedules[*s.Definition.Name] = s
+	t.count++
+	s.index = -1
+	t.place(s)
+}
+
+func (t *timetable) remove(s *scheduleState) {
+	delete(t.groups[*s.Definition.GroupName].schedules, *s.Definition.Name)
+	t.count--
+	t.unplace(s)
+}
+
+// place files a schedule by when there is something to do for it.
+func (t *timetable) place(s *scheduleState) {
+	t.unplace(s)
+	wake := s.timing.Wake(s.progress)
+	if wake.IsZero() {
+		return
+	}
+	s.wake = ceilMilli(wake)
+	t.due.add(s)
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (t *timetable) unplace(s *scheduleState) {
+	if s.index >= 0 {
+		t.due.drop(s)
+		s.index = -1
+	}
+}
+
+// ceilMilli never is before the time, so that what is due by it is due by the other.
+func ceilMilli(at time.Time) int64 {
+	ms := at.UnixMilli()
+	if at.After(time.UnixMilli(ms)) && ms < math.MaxInt64 {
+		ms++
+	}
+	return ms
+}
+
+func (e *Emulator) scheduleARN(s *scheduleState) string {
+	return e.schedulerARN("schedule/" + *s.Definition.GroupName + "/" + *s.Definition.Name)
+}
+
+func (e *Emulator) groupARN(name string) string { return e.schedulerARN("schedule-group/" + name) }
+
+func (e *Emulator) schedulerARN(resource string) string {
+	return "arn:aws:scheduler:" + e.cfg.Region + ":" + e.cfg.AccountID + ":" + resource
+}
+
+func (e *Emulator) loadGroups(ctx context.Context, s *store) error {
+	return s.each(ctx, "SELECT definition FROM schedule_groups", func(rows *sql.Rows) error {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return err
+		}
+		var row groupRow
+		if err := json.Unmarshal([]byte(text), &row); err != nil {
+			return corrupt(s.path, fmt.Sprintf("a schedule group: %v", err))
+		}
+		e.timetable.groups[row.Name] = newScheduleGroup(row)
+		return nil
+	})
+}
+
+func (e *Emulator) loadSchedules(ctx context.Context, s *store) error {
+	return s.each(ctx, "SELECT id, definition, progress FROM schedules", func(rows *sql.Rows) error {
+		one := &scheduleState{}
+		var definition, progress string
+		if err := rows.Scan(&one.id, &definition, &progress); err != nil {
+			return err
+		}
+		broken := func(err error) error { return corrupt(s.path, fmt.Sprintf("schedule %d: %v", one.id, err)) }
+		if err := json.Unmarshal([]byte(definition), &one.scheduleRow); err != nil {
+			return broken(err)
+		}
+		if err := json.Unmarshal([]byte(progress), &one.progress); err != nil {
+			return broken(err)
+		}
+		def := &one.Definition
+		if def.Name == nil || def.GroupName == nil || def.Target == nil || e.timetable.groups[*def.GroupName] == nil {
+			return broken(fmt.Errorf("it has no name, group or target"))
+		}
+		var err error
+		if one.timing, err = schedule.NewTiming(def, time.UnixMilli(one.Created)); err != nil {
+			return broken(err)
+		}
+		e.timetable.insert(one)
+		return nil
+	})
+}
+
+// putGroup creates or changes a group. The row is not changed afterwards.
+func (t *tx) putGroup(row groupRow) {
+	groups := t.e.timetable.groups
+	g, old := groups[row.Name], groupRow{}
+	if g == nil {
+		g = newScheduleGroup(row)
+		groups[row.Name] = g
+	} else {
+		old = g.groupRow
+		g.groupRow = row
+	}
+	t.log(record{kind: recPutGroup, data: row}, func() {
+		if old.Name == "" {
+			delete(groups, row.Name)
+		} else {
+			g.groupRow = old
+		}
+	})
+}
+
+// deleteGroup takes a group and its schedules away.
+func (t *tx) deleteGroup(g *scheduleGroup) {
+	for _, s := range g.schedules {
+		t.deleteSchedule(s)
+	}
+	groups := t.e.timetable.groups
+	delete(groups, g.Name)
+	t.log(record{kind: recDeleteGroup, data: g.groupRow}, func() { groups[g.Name] = g })
+}
+
+// addSchedule adds a schedule and sees to it that it fires.
+func (t *tx) addSchedule(s *scheduleState) {
+	t.e.timetable.insert(s)
+	t.e.startFiring()
+	t.logSchedule(s, func() { t.e.timetable.remove(s) })
+}
+
+// changeSchedule puts other content into a schedule.
+func (t *tx) changeSchedule(s *scheduleState, row scheduleRow, timing *schedule.Timing, p schedule.Progress) {
+	old := *s
+	s.scheduleRow, s.timing, s.progress = row, timing, p
+	t.e.timetable.place(s)
+	t.logSchedule(s, func() {
+		s.scheduleRow, s.timing, s.progress = old.scheduleRow, old.timing, old.progress
+		t.e.timetable.place(s)
+	})
+}
+
+func (t *tx) logSchedule(s *scheduleState, undo func()) {
+	t.log(record{kind: recPutSchedule, data: fullSchedule{s.id, s.scheduleRow, s.progress}}, undo)
+}
+
+// setProgress notes what a schedule has fired.
+func (t *tx) setProgress(s *scheduleState, p schedule.Progress) {
+	old := s.progress
+	s.progress = p
+	t.e.timetable.place(s)
+	t.log(record{kind: recProgress, data: fullSchedule{id: s.id, progress: p}}, func() {
+		s.progress = old
+		t.e.timetable.place(s)
+	})
+}
+
+func (t *tx) deleteSchedule(s *scheduleState) {
+	t.e.timetable.remove(s)
+	t.log(record{kind: recDeleteSchedule, data: fullSchedule{id: s.id}}, func() { t.e.timetable.insert(s) })
+}
+
+// fullSchedule is a schedule for the file. What it points to never changes.
+type fullSchedule struct {
+	id int64
+	scheduleRow
+	progress schedule.Progress
+}
+
+// writeTimetable writes the records of groups and schedules.
+func (s *store) writeTimetable(ctx context.Context, r *record) error {
+	if row, ok := r.data.(groupRow); ok {
+		if r.kind == recDeleteGroup {
+			return exec(ctx, s.stmts.deleteGroup, row.Name)
+		}
+		text, err := json.Marshal(row)
+		if err != nil {
+			return err
+		}
+		return exec(ctx, s.stmts.putGroup, row.Name, string(text))
+	}
+	one := r.data.(fullSchedule)
+	if r.kind == recDeleteSchedule {
+		return exec(ctx, s.stmts.deleteSchedule, one.id)
+	}
+	progress, err := json.Marshal(one.progress)
+	if err != nil {
+		return err
+	}
+	if r.kind == recProgress {
+		return exec(ctx, s.stmts.progress, string(progress), one.id)
+	}
+	definition, err := json.Marshal(one.scheduleRow)
+	if err != nil {
+		return err
+	}
+	return exec(ctx, s.stmts.putSchedule, one.id, string(definition), string(progress))
+}
