@@ -22,12 +22,19 @@ import (
 	"github.com/coretasks/core/emulator"
 )
 
-const childFile = "EMULATOR_TEST_CHILD_FILE"
+const (
+	childFile = "EMULATOR_TEST_CHILD_FILE"
+	childWork = "EMULATOR_TEST_CHILD_WORK"
+)
 
 // TestMain lets the test binary be the process that a test kills.
 func TestMain(m *testing.M) {
 	if path := os.Getenv(childFile); path != "" {
-		child(path)
+		if os.Getenv(childWork) == workSchedules {
+			schedulingChild(path)
+		} else {
+			child(path)
+		}
 		return
 	}
 	os.Exit(m.Run())
@@ -94,7 +101,7 @@ func TestKilledProcessLosesAndRevivesNothing(t *testing.T) {
 	for round := range 3 {
 		t.Run(strconv.Itoa(round), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "state.db")
-			said := runAndKill(t, path, 1500*(round+1))
+			said := runAndKill(t, path, "", 1500*(round+1))
 			e := open(t, emulator.Config{Path: path})
 			c := e.SQS()
 			url := create(t, c, "jobs", nil)
@@ -139,10 +146,11 @@ func TestKilledProcessLosesAndRevivesNothing(t *testing.T) {
 	}
 }
 
-func runAndKill(t *testing.T, path string, lines int) map[string]map[string]bool {
+// runAndKill starts this program as a child that does some work and kills it after so many lines of what it says.
+func runAndKill(t *testing.T, path, work string, lines int) map[string]map[string]bool {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childFile+"="+path)
+	cmd.Env = append(os.Environ(), childFile+"="+path, childWork+"="+work)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
