@@ -62,16 +62,18 @@ const (
 
 // A Schedule is one schedule of EventBridge Scheduler.
 type Schedule struct {
-	Name       string `json:"name"`
-	Task       string `json:"task"`
-	Queue      string `json:"queue"`
-	Expression string `json:"expression"`
-	TimeZone   string `json:"time_zone"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Task        string `json:"task"`
+	Queue       string `json:"queue"`
+	Expression  string `json:"expression"`
+	TimeZone    string `json:"time_zone"`
 	// Period is that of a rate, whose start must be a multiple of it since the Unix epoch; 0 for cron.
 	Period Seconds `json:"period_seconds"`
-	// From and Until bound the schedule, where they are not zero.
-	From  time.Time `json:"from,omitzero"`
-	Until time.Time `json:"until,omitzero"`
+	// Start is the StartDate while that is ahead, and End the EndDate; zero where the task sets no bound. A rate whose
+	// start is past or not set starts at any multiple of its period.
+	Start time.Time `json:"start,omitzero"`
+	End   time.Time `json:"end,omitzero"`
 	// FlexibleWindow is how late EventBridge may fire; 0 is not at all.
 	FlexibleWindow int     `json:"flexible_window_minutes"`
 	MaxEventAge    Seconds `json:"max_event_age_seconds"`
@@ -144,10 +146,14 @@ func schedule(spec schedules.Spec) (Schedule, error) {
 	if spec.Batch() {
 		target = SendMessageBatch
 	}
+	var start time.Time
+	if !spec.From.IsZero() {
+		start = spec.Start(time.Time{}) // as it is before anything
+	}
 	return Schedule{
-		Name: spec.Name, Task: spec.Task, Queue: spec.Queue,
+		Name: spec.Name, Description: spec.Description, Task: spec.Task, Queue: spec.Queue,
 		Expression: spec.Expression, TimeZone: spec.Zone, Period: Seconds(spec.Period),
-		From: spec.From.UTC(), Until: spec.Until.UTC(),
+		Start: start, End: spec.End(),
 		FlexibleWindow: int(spec.FlexibleWindow / time.Minute), MaxEventAge: Seconds(spec.MaxEventAge), MaxRetries: spec.Retries,
 		Target: target, Input: input,
 	}, nil

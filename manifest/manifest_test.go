@@ -89,6 +89,7 @@ const wantQueueAndTask = `{
 const wantSchedules = `  "schedules": [
     {
       "name": "cleanup",
+      "description": "Task cleanup, 30 3 * * 1-5 (America/Sao_Paulo)",
       "task": "cleanup",
       "queue": "default",
       "expression": "cron(30 3 ? * 2-6 *)",
@@ -102,12 +103,13 @@ const wantSchedules = `  "schedules": [
     },
     {
       "name": "tick",
+      "description": "Task tick, every 30s",
       "task": "tick",
       "queue": "slow",
       "expression": "rate(1 minute)",
       "time_zone": "UTC",
       "period_seconds": 60,
-      "from": "2026-01-02T02:04:05Z",
+      "start": "2026-01-02T02:05:00Z",
 `
 
 func TestOf(t *testing.T) {
@@ -160,7 +162,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a newer version", `{"version": 2, "queues": 7}`, "the manifest has version 2, and this program reads version 1: use a newer one, or write the manifest anew with this one"},
 		{"an older version", `{"version": 0}`, "write it anew with 'core manifest'"},
 		{"a wrong type", `{"version": 1, "queues": [{"name": 7}]}`, "queues.name can't be a JSON number"},
-		{"a time that is none", `{"version": 1, "schedules": [{"from": "soon"}]}`, "not a manifest"},
+		{"a time that is none", `{"version": 1, "schedules": [{"start": "soon"}]}`, "not a manifest"},
 		{"negative seconds", `{"version": 1, "tasks": [{"timeout_seconds": -1}]}`, "-1 is no number of seconds"},
 		{"seconds for ever", `{"version": 1, "tasks": [{"timeout_seconds": 1e300}]}`, "1e300 is no number of seconds"},
 		{"no seconds", `{"version": 1, "tasks": [{"timeout_seconds": null}]}`, "null is no number of seconds"},
@@ -211,8 +213,9 @@ func TestDiff(t *testing.T) {
 		"~ tasks.mail.send.max_retries: 3 -> 5",
 		"+ tasks.new",
 		"- schedules.cleanup",
-		"~ schedules.tick.from: 2026-01-02T02:04:05Z -> none",
+		"~ schedules.tick.description: Task tick, every 30s -> Task tick, every 15s",
 		"~ schedules.tick.input: ...",
+		"~ schedules.tick.start: 2026-01-02T02:05:00Z -> none",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the differences are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
