@@ -66,7 +66,7 @@ func (p *program) dev(ctx context.Context, em *emulator.Emulator, addr string, c
 	if store != nil {
 		defer func() { err = errors.Join(err, store.Close()) }()
 	}
-	return p.serveAPI(ctx, em.SQS(), store, addr, true, func(ctx context.Context) error {
+	return p.serveAPI(ctx, apiSite{queues: em.SQS(), ages: em, store: store, addr: addr, pages: true}, func(ctx context.Context) error {
 		return p.work(ctx, em.SQS(), store, cfg, func() { p.welcome(addr, cfg) })
 	})
 }

@@ -41,11 +41,19 @@ on this machine are served.`,
 			if err != nil {
 				return err
 			}
+			cfg, err := p.awsConfig(cmd.Context())
+			if err != nil {
+				return err
+			}
 			store, err := p.store(cmd.Context())
 			if err != nil {
 				return err
 			}
-			err = p.serveAPI(cmd.Context(), api, store, addr, false, func(ctx context.Context) error {
+			site := apiSite{queues: api, store: store, addr: addr}
+			if ages := newAges(cfg, api); ages != nil {
+				site.ages = ages
+			}
+			err = p.serveAPI(cmd.Context(), site, func(ctx context.Context) error {
 				p.say("serving the HTTP API on http://%s", addr)
 				<-ctx.Done()
 				return nil
@@ -60,17 +68,27 @@ on this machine are served.`,
 	return cmd
 }
 
+// An apiSite is where the HTTP API is served, and on what.
+type apiSite struct {
+	queues sqsqueue.API
+	ages   httpapi.Ages  // nil: not known
+	store  results.Store // nil: none
+	addr   string
+	pages  bool // the program's own are served as well
+}
+
 // serveAPI serves the HTTP API while do runs; do should return when its context ends, which it also does when the server
-// fails. A store may be nil. With pages, the program's own are served as well.
-func (p *program) serveAPI(ctx context.Context, queues sqsqueue.API, store results.Store, addr string, pages bool, do func(context.Context) error) (err error) {
-	logger := p.logger()
-	client, err := sqsqueue.New(queues, sqsqueue.Config{Prefix: p.settings.prefix, Logger: logger})
+// fails.
+func (p *program) serveAPI(ctx context.Context, site apiSite, do func(context.Context) error) (err error) {
+	logger, store, addr := p.logger(), site.store, site.addr
+	client, err := sqsqueue.New(site.queues, sqsqueue.Config{Prefix: p.settings.prefix, Logger: logger})
 	if err != nil {
 		return &usageError{err: err}
 	}
 	api, err := httpapi.New(httpapi.Config{
 		Registry: p.registry, Sender: client, Store: store, Token: os.Getenv(tokenVar), Logger: logger,
 		Queues: func(ctx context.Context) ([]sqsqueue.Depth, error) { return sqsqueue.Depths(ctx, client, p.registry) },
+		Ages:   site.ages,
 		Ready:  func(ctx context.Context) error { return p.ready(ctx, client, store) },
 	})
 	if err != nil {
@@ -83,7 +101,7 @@ func (p *program) serveAPI(ctx context.Context, queues sqsqueue.API, store resul
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	server := api.Server(addr)
-	if pages && p.web != nil && store != nil {
+	if site.pages && p.web != nil && store != nil {
 		server.Handler = beside(api.Handler(), p.web(Web{Queue: results.Track(client, store, logger), Store: store, API: api}))
 	}
 	served := make(chan struct{})

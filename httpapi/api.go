@@ -10,6 +10,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,6 +43,8 @@ type Config struct {
 	// Queues counts the messages of the queues, for GET /queues; without it that route answers 501. With sqsqueue it is
 	// [sqsqueue.Depths].
 	Queues func(context.Context) ([]sqsqueue.Depth, error)
+	// Ages tells GET /queues how old the oldest messages are. Without it, and while it fails, oldest_seconds is null.
+	Ages Ages
 	// Ready reports whether what the API needs can be reached, for GET /readyz, where joined errors are reasons of their
 	// own. It is asked at most once a second. The default is the store's Ping.
 	Ready func(context.Context) error
@@ -78,6 +81,14 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// Ages tells how old queues' oldest messages are. SQS has no request for it, only CloudWatch's metric
+// ApproximateAgeOfOldestMessage.
+type Ages interface {
+	// OldestMessages returns, by queue (with its prefix), how long ago the oldest message was sent that is not deleted yet.
+	// Queues of which it is not known are missing.
+	OldestMessages(ctx context.Context, queues []string) (map[string]time.Duration, error)
+}
+
 // An API is an HTTP API of a program's tasks. Make one with [New].
 type API struct {
 	config  Config
@@ -92,6 +103,7 @@ type API struct {
 	cross   *http.CrossOriginProtection
 	ready   readiness
 	warn    sync.Once
+	noAges  atomic.Bool // they failed last time
 	tune    tuning
 
 	mu       sync.Mutex

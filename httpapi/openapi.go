@@ -123,7 +123,10 @@ func (a *API) paths() doc {
 				"description": "A job that waits is cancelled at once; one that runs has its context cancelled within seconds.",
 			}, answers{202: answer("the record as it is now", "Record")}, 400, 404, 409, 501, 503),
 		},
-		"/queues":  doc{"get": a.operation("queues", "Count the messages of the queues", doc{}, answers{200: answer("the queues; SQS counts approximately", "Queues")}, 400, 501, 503)},
+		"/queues": doc{"get": a.operation("queues", "Count the messages of the queues", doc{
+			"description": "oldest_seconds is how long ago the oldest message was sent that is not deleted yet. SQS tells it to CloudWatch only, " +
+				"a minute late: it is null where CloudWatch is not asked or can't be.",
+		}, answers{200: answer("the queues; SQS counts approximately", "Queues")}, 400, 501, 503)},
 		"/healthz": doc{"get": a.openOperation("healthz", "Whether the process serves requests", answers{200: answer("it does", "Status")})},
 		"/readyz":  doc{"get": a.openOperation("readyz", "Whether queue and store can be reached", answers{200: answer("they can", "Status")}, 503)},
 		"/metrics": doc{"get": a.operation("metrics", "Metrics for Prometheus", doc{}, answers{

@@ -16,7 +16,7 @@ const checkTimeout = 5 * time.Second
 // queueCount is one queue in the answer of GET /queues.
 type queueCount struct {
 	sqsqueue.Depth
-	// OldestSeconds is the age of the oldest waiting message, where it is known: SQS itself tells it to CloudWatch only.
+	// OldestSeconds is how long ago the oldest message was sent that is not deleted yet; null where that is not known.
 	OldestSeconds *float64 `json:"oldest_seconds"`
 }
 
@@ -35,11 +35,37 @@ func (a *API) queues(w *response, r *http.Request, _ string) error {
 		return ofQueue(err)
 	}
 	counts := make([]queueCount, len(depths))
+	oldest := a.oldest(ctx, depths)
 	for i, d := range depths {
 		counts[i] = queueCount{Depth: d}
+		if age, known := oldest[d.Queue]; known {
+			seconds := age.Seconds()
+			counts[i].OldestSeconds = &seconds
+		}
 	}
 	a.write(w, http.StatusOK, "application/json", map[string]any{"queues": counts})
 	return nil
+}
+
+// oldest asks for ages. Trouble with that is no trouble with the queues: it is said once, and the ages are not known.
+func (a *API) oldest(ctx context.Context, depths []sqsqueue.Depth) map[string]time.Duration {
+	if a.config.Ages == nil {
+		return nil
+	}
+	names := make([]string, 0, len(depths))
+	for _, d := range depths {
+		if !d.Missing {
+			names = append(names, d.Queue)
+		}
+	}
+	ages, err := a.config.Ages.OldestMessages(ctx, names)
+	if was := a.noAges.Swap(err != nil); err != nil && !was {
+		a.logger.Warn("the age of the oldest messages can't be told; /queues has null for it", "error", err)
+	}
+	if err != nil {
+		return nil
+	}
+	return ages
 }
 
 // healthz answers GET /healthz: the process serves requests.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -332,5 +333,37 @@ func TestReadyReasons(t *testing.T) {
 	p := wantProblem(t, f.do(request("GET", "/readyz", "", "Authorization: Bearer secret")), 503, slugNotReady)
 	if len(p.Errors) != 2 || p.Errors[1].Message != "store: "+errDown.Error() {
 		t.Errorf("reasons %+v", p.Errors)
+	}
+}
+
+type fakeAges struct {
+	ages map[string]time.Duration
+	err  error
+	of   []string
+}
+
+func (a *fakeAges) OldestMessages(_ context.Context, queues []string) (map[string]time.Duration, error) {
+	a.of = queues
+	return a.ages, a.err
+}
+
+func TestOldestMessages(t *testing.T) {
+	t.Parallel()
+	ages := &fakeAges{ages: map[string]time.Duration{"default": 1500 * time.Millisecond}}
+	f := newFixture(t, func(c *Config) { c.Ages = ages })
+	if resp := f.do(request("GET", "/queues", "")); !strings.Contains(resp.body, `"oldest_seconds":1.5}`) || !strings.Contains(resp.body, `"oldest_seconds":null}`) {
+		t.Errorf("%d %s", resp.status, resp.body)
+	}
+	if !slices.Equal(ages.of, []string{"default"}) {
+		t.Errorf("asked for %v: a queue that is missing has no messages", ages.of)
+	}
+	ages.err = errors.New("denied")
+	for range 3 {
+		if resp := f.do(request("GET", "/queues", "")); resp.status != http.StatusOK || strings.Contains(resp.body, "1.5") {
+			t.Errorf("%d %s", resp.status, resp.body)
+		}
+	}
+	if n := strings.Count(f.logs.String(), "denied"); n != 1 {
+		t.Errorf("the failure was said %d times", n)
 	}
 }
