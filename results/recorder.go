@@ -60,6 +60,7 @@ type progress struct {
 	runs     int // of this attempt, more than one while duplicates of its message run beside it
 	cancel   []context.CancelCauseFunc
 	attempt  int // as the record counts it, which may be more than this delivery's own number
+	requeues int // of the record
 	fraction float64
 	text     string
 	at       time.Time
@@ -112,6 +113,7 @@ func (r *Recorder) Start(ctx context.Context, a tasks.Attempt, cancel context.Ca
 	p.runs++
 	p.cancel = append(p.cancel, cancel)
 	p.attempt = max(record.Attempt, a.Deliveries)
+	p.requeues = record.Requeues
 	return record.Runs, nil
 }
 
@@ -146,7 +148,7 @@ func (r *Recorder) End(ctx context.Context, o tasks.Outcome) {
 	key := running{a.ID, a.Deliveries}
 	r.mu.Lock()
 	if p, started := r.running[key]; started {
-		end.Attempt = p.attempt
+		end.Attempt, end.Requeues = p.attempt, p.requeues
 		if p.runs--; p.runs == 0 {
 			delete(r.running, key)
 		}
@@ -162,7 +164,8 @@ func (r *Recorder) End(ctx context.Context, o tasks.Outcome) {
 func endOf(o tasks.Outcome) (End, bool) {
 	a := o.Attempt
 	end := End{
-		ID: a.ID, Attempt: a.Deliveries, At: now(), Task: a.Task, Queue: a.Queue, EnqueuedAt: a.EnqueuedAt,
+		ID: a.ID, Attempt: a.Deliveries, At: now(), Requeues: RequeuesUnknown,
+		Task: a.Task, Queue: a.Queue, EnqueuedAt: a.EnqueuedAt,
 	}
 	if o.Err != nil {
 		end.Error = shorten(o.Err.Error())

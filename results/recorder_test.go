@@ -258,6 +258,40 @@ func TestProgressIsThrottled(t *testing.T) {
 	})
 }
 
+// TestALateEndDoesNoHarmAfterARequeue: the store was down when a job died, an operator put the job back from its dead
+// letter, and only then the worker's recorder catches up.
+func TestALateEndDoesNoHarmAfterARequeue(t *testing.T) {
+	t.Parallel()
+	inBubble(t, results.Config{}, func(d *desk) {
+		broken := true
+		task := tasks.Define("t", func(context.Context, none) (int, error) {
+			d.store.down.Store(broken)
+			if broken {
+				return 0, tasks.Permanent(errors.New("broken"))
+			}
+			return 42, nil
+		})
+		if out := d.deliver(task, 3); out.Verdict != tasks.Dead {
+			d.Fatalf("outcome %+v", out)
+		}
+		if r, err := d.store.Requeue(d.Context(), results.Requeue{ID: "j", DiedBy: time.Now()}); err != nil || r.State != results.Queued {
+			d.Fatalf("requeue: %+v, %v", r, err)
+		}
+		d.store.down.Store(false)
+		time.Sleep(time.Minute) // it catches up
+		if r := d.record(); r.State != results.Queued {
+			d.Errorf("after the late end the record is %+v", r)
+		}
+		broken = false
+		if out := d.deliver(task, 1); out.Verdict != tasks.Done || out.Skipped || out.Attempt.Number != 1 {
+			d.Errorf("outcome of the redelivery %+v", out)
+		}
+		if r := d.record(); r.State != results.Succeeded || r.Runs != 1 || r.Error != "" {
+			d.Errorf("record %+v", r)
+		}
+	})
+}
+
 func TestAStoreThatIsDownStopsNoWork(t *testing.T) {
 	t.Parallel()
 	inBubble(t, results.Config{}, func(d *desk) {

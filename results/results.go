@@ -46,6 +46,8 @@ var (
 	ErrFinished = errors.New("the job is finished")
 	// ErrStale says that a newer attempt of the job has begun, so that an older one has no say any more.
 	ErrStale = errors.New("a newer attempt of the job has begun")
+	// ErrActive says that a job waits or runs, so that there is nothing to put back.
+	ErrActive = errors.New("the job has not failed for good")
 	// ErrInvalidCursor says that a listing's cursor is none that the store gave.
 	ErrInvalidCursor = errors.New("invalid cursor: use the one that the last page gave, with the same filter")
 	// ErrInvalid says that a store was given what no record or listing can have: an ID that is empty, no UTF-8 or longer
@@ -69,6 +71,15 @@ func (e *FinishedError) Error() string {
 
 func (e *FinishedError) Unwrap() error { return ErrFinished }
 
+// An ActiveError is [ErrActive] with the record as it is.
+type ActiveError struct{ Record Record }
+
+func (e *ActiveError) Error() string {
+	return fmt.Sprintf("job %q: %v (%s)", e.Record.ID, ErrActive, e.Record.State)
+}
+
+func (e *ActiveError) Unwrap() error { return ErrActive }
+
 // A Start is an attempt that is about to run.
 type Start struct {
 	ID, Task, Queue string
@@ -88,10 +99,27 @@ type End struct {
 	Reason  string
 	Error   string
 
+	// Requeues is what the record had when the attempt began, which tells the attempts before and after a requeue apart:
+	// both count from 1. [RequeuesUnknown] is for an attempt of which the store did not learn that it began.
+	Requeues int
+
 	// Task, Queue and EnqueuedAt make the record where there is none: a store that was down when the job began, or one
 	// that is told final states only.
 	Task, Queue string
 	EnqueuedAt  time.Time
+}
+
+// RequeuesUnknown, as End.Requeues, takes an attempt for one since the last requeue.
+const RequeuesUnknown = -1
+
+// A Requeue puts a job that has failed for good back into its queue.
+type Requeue struct {
+	ID string
+	At time.Time
+	// DiedBy is by when the job's message had become a dead letter. A record can lag behind that: a worker that was killed,
+	// or had no store, has written no end. So a job that is queued, running or retrying is put back too, where its latest
+	// attempt began no later than DiedBy. Zero means that only the record is believed.
+	DiedBy time.Time
 }
 
 // A Filter says which records a listing has. Empty fields allow all.
@@ -141,9 +169,17 @@ type Store interface {
 	// End records how an attempt ended. Retrying and Queued are recorded only for the latest attempt while it runs, else
 	// [ErrStale]; Queued, an attempt that was given back, takes one from Runs. A final
 	// state of any attempt is recorded unless one is there already, which is a [*FinishedError]. With Dead or Cancelled an
-	// older attempt than the latest gets ErrStale. An attempt newer than any that the record knows is the latest: the store
+	// older attempt than the latest gets ErrStale, and so has one from before a requeue no say unless it succeeded. An attempt newer than any that the record knows is the latest: the store
 	// was down when it began, and unless it was given back it is counted in Runs now.
 	End(ctx context.Context, e End) error
+
+	// Requeue moves a dead job back to Queued, as new: Attempt and Runs are 0, progress, reason and the times of its attempts
+	// are gone; Requeues grows by one; Error stays, for whoever looks, until the job ends again. What attempts from before
+	// report later is ErrStale. A job that is queued and has had no attempt since stays as it is and is no error, so that a
+	// requeue may be repeated. One that has succeeded or was cancelled is a [*FinishedError], one that is alive (see
+	// [Requeue]) an [*ActiveError], one without a record a [*NotFoundError]. A job whose cancellation was requested becomes
+	// Cancelled, and the error is a FinishedError, as with Start.
+	Requeue(ctx context.Context, q Requeue) (Record, error)
 
 	// Cancel moves a queued or retrying job to Cancelled, and sets CancelRequested on a running one; it returns the
 	// record. A job in a final state is a [*FinishedError], one without a record a [*NotFoundError].

@@ -21,7 +21,8 @@ const (
 	Cancelled State = "cancelled" // cancelled before or while it ran
 )
 
-// Final reports whether a job in this state never changes again.
+// Final reports whether a job in this state is finished. It changes no more, except that a dead one can be put back into
+// its queue on purpose.
 func (s State) Final() bool { return s == Succeeded || s == StateDead || s == Cancelled }
 
 // A Record is what is known of one job. Times are UTC with a precision of a millisecond; those that have not come are zero.
@@ -35,6 +36,9 @@ type Record struct {
 	// Runs is how many attempts have started and were not given back. It decides how many retries remain, since deliveries
 	// that came to nothing should cost none.
 	Runs int `json:"runs"`
+	// Requeues is how often the job was put back into its queue on purpose after it had failed for good. Each time Attempt
+	// and Runs begin anew; Error stays until the job ends again.
+	Requeues int `json:"requeues,omitempty"`
 	// CancelRequested means that somebody cancelled the job while it ran; its worker has not answered yet.
 	CancelRequested bool `json:"cancel_requested,omitempty"`
 

@@ -22,14 +22,18 @@ type event struct {
 	Attempt int
 	State   results.State // of an end
 	Ms      int
+	// Former ends an attempt from before all requeues, Lagging requeues a job whose record says that it is alive.
+	Former, Lagging bool
 }
 
 func events() *rapid.Generator[[]event] {
 	one := rapid.Custom(func(t *rapid.T) event {
 		e := event{
-			Kind:    rapid.SampledFrom([]string{"enqueue", "start", "start", "progress", "end", "end", "end", "cancel"}).Draw(t, "kind"),
+			Kind:    rapid.SampledFrom([]string{"enqueue", "start", "start", "progress", "end", "end", "end", "cancel", "requeue", "requeue"}).Draw(t, "kind"),
 			Attempt: rapid.IntRange(1, 3).Draw(t, "attempt"),
 			Ms:      rapid.IntRange(0, 5).Draw(t, "ms"),
+			Former:  rapid.Bool().Draw(t, "former"),
+			Lagging: rapid.Bool().Draw(t, "lagging"),
 		}
 		if e.Kind == "end" { // more often one that leaves something to happen
 			e.State = rapid.SampledFrom([]results.State{
@@ -87,6 +91,8 @@ func (m *model) apply(e env, id string, ev event) error {
 		return nil
 	case "cancel":
 		return m.cancel(at)
+	case "requeue":
+		return m.requeue(ev, at)
 	}
 	return m.end(e, id, ev, at)
 }
@@ -106,6 +112,28 @@ func (m *model) start(e env, id string, attempt int, at time.Time) error {
 	m.r.State, m.r.StartedAt, m.r.RetryAt, m.r.Progress, m.r.ProgressText = results.Running, at, time.Time{}, 0, ""
 	m.r.Attempt = max(m.r.Attempt, attempt)
 	m.r.Runs++
+	m.stamp(at)
+	return nil
+}
+
+func (m *model) requeue(ev event, at time.Time) error {
+	switch {
+	case !m.exists:
+		return results.ErrNotFound
+	case m.r.State == results.Queued && m.r.Attempt == 0:
+		return nil
+	case m.r.State == results.Succeeded, m.r.State == results.Cancelled:
+		return results.ErrFinished
+	case m.r.State != results.Dead && (!ev.Lagging || m.r.StartedAt.After(at)):
+		return results.ErrActive
+	case m.r.CancelRequested:
+		m.finish(results.Cancelled, at)
+		return results.ErrFinished
+	}
+	m.r = results.Record{
+		ID: m.r.ID, Task: m.r.Task, Queue: m.r.Queue, EnqueuedAt: m.r.EnqueuedAt, State: results.Queued,
+		Requeues: m.r.Requeues + 1, Error: m.r.Error,
+	}
 	m.stamp(at)
 	return nil
 }
@@ -133,19 +161,24 @@ func (m *model) end(e env, id string, ev event, at time.Time) error {
 	known := m.exists && ev.Attempt <= m.r.Attempt // the store knows that this attempt began
 	latest := !m.exists || ev.Attempt >= m.r.Attempt
 	given := endOf(e, id, ev)
+	former := ev.Former && m.exists && m.r.Requeues > 0
 	switch {
 	case m.exists && m.r.State == ev.State && m.r.UpdatedAt.Equal(at) && m.repeats(ev, given):
 		return nil
 	case m.exists && m.r.State.Final():
 		return results.ErrFinished
 	case ev.State == results.Succeeded: // of any attempt
-	case !latest:
+	case former, !latest:
 		return results.ErrStale
 	case !ev.State.Final() && known && m.r.State != results.Running:
 		return results.ErrStale
 	}
 	m.create(e, id)
-	m.r.Attempt = max(m.r.Attempt, ev.Attempt)
+	if former {
+		known = true // and so not counted
+	} else {
+		m.r.Attempt = max(m.r.Attempt, ev.Attempt)
+	}
 	if ev.State == results.Queued && known {
 		m.r.Runs--
 	}
@@ -175,6 +208,10 @@ func (m *model) repeats(ev event, given results.End) bool {
 func endOf(e env, id string, ev event) results.End {
 	end := results.End{
 		ID: id, Attempt: ev.Attempt, State: ev.State, At: e.at(ev.Ms), Task: "reports.generate", Queue: "default", EnqueuedAt: e.base,
+		Requeues: results.RequeuesUnknown,
+	}
+	if ev.Former {
+		end.Requeues = 0
 	}
 	switch ev.State {
 	case results.Succeeded:
@@ -205,6 +242,13 @@ func do(e env, id string, ev event) error {
 	case "cancel":
 		_, err := e.Cancel(ctx, id, e.at(ev.Ms))
 		return err
+	case "requeue":
+		q := results.Requeue{ID: id, At: e.at(ev.Ms)}
+		if ev.Lagging {
+			q.DiedBy = q.At
+		}
+		_, err := e.Requeue(ctx, q)
+		return err
 	}
 	return e.End(ctx, endOf(e, id, ev))
 }
@@ -233,9 +277,9 @@ func testTransitions(t *testing.T, h Harness) {
 			}
 			// What no history may do, whatever the model says.
 			switch {
-			case before.State.Final() && !reflect.DeepEqual(r, before):
+			case before.State.Final() && !reflect.DeepEqual(r, before) && (before.State != results.Dead || ev.Kind != "requeue"):
 				rt.Fatalf("%s:\na final record changed:\n%+v\n%+v", strings.Join(history, "\n"), before, r)
-			case r.Attempt < before.Attempt, r.Runs < 0, r.State.Final() != !r.FinishedAt.IsZero(), r.State.Final() && r.CancelRequested:
+			case r.Requeues < before.Requeues, r.Requeues == before.Requeues && r.Attempt < before.Attempt, r.Runs < 0, r.State.Final() != !r.FinishedAt.IsZero(), r.State.Final() && r.CancelRequested:
 				rt.Fatalf("%s:\n%+v", strings.Join(history, "\n"), r)
 			}
 			before = r

@@ -23,6 +23,7 @@ const (
 	attrState        = "state"
 	attrAttempt      = "attempt"
 	attrRuns         = "runs"
+	attrRequeues     = "requeues"         // left out where there were none
 	attrCancel       = "cancel_requested" // true, or left out
 	attrEnqueued     = "enqueued_at"
 	attrStarted      = "started_at"
@@ -89,6 +90,9 @@ func (i item) attributes() attributes {
 		attrExpires: number(i.ExpiresAt.Unix()), attrRevision: number(i.revision),
 		attrListKey: text(listKey(i.ID, i.State)), attrListAt: text(listAt(transition.PositionOf(i.Record))),
 	}
+	if i.Requeues > 0 {
+		a[attrRequeues] = number(int64(i.Requeues))
+	}
 	if i.CancelRequested {
 		a[attrCancel] = &types.AttributeValueMemberBOOL{Value: true}
 	}
@@ -114,7 +118,7 @@ func itemOf(a attributes) (item, error) {
 	d := decoder{a: a}
 	i := item{Record: results.Record{
 		ID: d.text(attrID), Task: d.text(attrTask), Queue: d.text(attrQueue), State: results.State(d.text(attrState)),
-		Attempt: int(d.number(attrAttempt)), Runs: int(d.number(attrRuns)), CancelRequested: d.flag(attrCancel),
+		Attempt: int(d.number(attrAttempt)), Runs: int(d.number(attrRuns)), Requeues: int(d.number(attrRequeues)), CancelRequested: d.flag(attrCancel),
 		EnqueuedAt: d.time(attrEnqueued), StartedAt: d.time(attrStarted), RetryAt: d.time(attrRetry),
 		FinishedAt: d.time(attrFinished), UpdatedAt: d.time(attrUpdated),
 		Progress: d.float(attrProgress), ProgressText: d.text(attrProgressText),

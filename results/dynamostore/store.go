@@ -15,7 +15,7 @@
 // So a job that is enqueued, started and ended costs 3 requests and 8 units. A transition that finds a record as it seldom
 // is (a late or duplicate delivery, an expired record, a running job that is cancelled) costs one more request: the first
 // fails, and answers with the record; where that needs a change it is written on the condition that nobody was faster.
-// Cancel is one request for a queued or retrying job and two for a running one. Deletion by time to live is free.
+// Requeue is one request for a dead job. Cancel is one request for a queued or retrying job and two for a running one. Deletion by time to live is free.
 //
 // Get is one strongly consistent read. CancelRequested is one BatchGetItem for each 100 jobs, half a unit for each.
 //
@@ -185,11 +185,11 @@ func (s *Store) End(ctx context.Context, end results.End) error {
 		w.set(attrRetry, stamp(end.RetryAt))
 		w.setText(attrReason, end.Reason)
 		w.setText(attrError, end.Error)
-		condition = w.running(end.Attempt) + " AND " + w.unexpired(now)
+		condition = w.running(end.Attempt) + w.since(end.Requeues) + " AND " + w.unexpired(now)
 	default:
 		w.add(attrRuns, -1)
 		w.remove(attrRetry)
-		condition = w.running(end.Attempt) + " AND " + w.unexpired(now)
+		condition = w.running(end.Attempt) + w.since(end.Requeues) + " AND " + w.unexpired(now)
 	}
 	w.quiet = true
 	_, err = s.update(ctx, end.ID, w, condition, s.rules.End(end))
@@ -207,12 +207,12 @@ func (w *write) endFinal(end results.End, now time.Time) (condition string) {
 	w.setText(attrResult, string(end.Result))
 	w.setText(attrReason, end.Reason)
 	w.setText(attrError, end.Error)
-	comparison := " = "
+	latest := " = " + w.value(number(int64(end.Attempt))) + w.since(end.Requeues)
 	if end.State == results.Succeeded {
-		comparison = " >= "
+		latest = " >= " + w.value(number(int64(end.Attempt)))
 	}
 	return "attribute_not_exists(" + w.name(attrID) + ") OR (" + w.in(results.Queued, results.Retrying, results.Running) +
-		" AND " + w.name(attrAttempt) + comparison + w.value(number(int64(end.Attempt))) + " AND " + w.unexpired(now) + ")"
+		" AND " + w.name(attrAttempt) + latest + " AND " + w.unexpired(now) + ")"
 }
 
 // Cancel implements [results.Store].
@@ -228,6 +228,23 @@ func (s *Store) Cancel(ctx context.Context, id string, at time.Time) (results.Re
 	w.changed(at, s.rules.Expires(at))
 	condition := w.in(results.Queued, results.Retrying) + " AND " + w.unexpired(s.rules.Now())
 	return s.update(ctx, id, w, condition, s.rules.Cancel(id, at))
+}
+
+// Requeue implements [results.Store].
+func (s *Store) Requeue(ctx context.Context, q results.Requeue) (results.Record, error) {
+	if !transition.ValidID(q.ID) {
+		return results.Record{}, &results.NotFoundError{ID: q.ID}
+	}
+	q = s.rules.CleanRequeue(q)
+	w := newWrite()
+	w.state(q.ID, results.Queued)
+	for _, attr := range []string{attrAttempt, attrRuns, attrProgress} {
+		w.set(attr, number(0))
+	}
+	w.add(attrRequeues, 1)
+	w.remove(attrStarted, attrFinished, attrRetry, attrCancel, attrProgressText, attrResult, attrReason)
+	w.changed(q.At, s.rules.Expires(q.At))
+	return s.update(ctx, q.ID, w, w.in(results.Dead)+" AND "+w.unexpired(s.rules.Now()), s.rules.Requeue(q))
 }
 
 // Ping implements [results.Store]: it reads a record that is not there.

@@ -99,6 +99,18 @@ func (w *write) running(attempt int) string {
 	return w.in(results.Running) + " AND " + w.name(attrAttempt) + " = " + w.value(number(int64(attempt)))
 }
 
+// since is the condition that there was no requeue since an attempt began.
+func (w *write) since(requeues int) string {
+	switch {
+	case requeues == results.RequeuesUnknown:
+		return ""
+	case requeues == 0:
+		return " AND attribute_not_exists(" + w.name(attrRequeues) + ")"
+	default:
+		return " AND " + w.name(attrRequeues) + " = " + w.value(number(int64(requeues)))
+	}
+}
+
 func (w *write) unexpired(now time.Time) string {
 	return w.name(attrExpires) + " > " + w.value(number(now.Unix()))
 }

@@ -18,7 +18,7 @@ import (
 const (
 	// applicationID marks a file as ours, so that another program's database is not taken for one.
 	applicationID = 0x4a6f6273
-	schemaVersion = 1
+	schemaVersion = 2
 	// readers is how many calls read at once; more of them wait.
 	readers = 4
 )
@@ -28,7 +28,7 @@ const (
 const schema = `
 CREATE TABLE jobs (
 	id TEXT NOT NULL PRIMARY KEY, task TEXT NOT NULL, queue TEXT NOT NULL, state TEXT NOT NULL,
-	attempt INTEGER NOT NULL, runs INTEGER NOT NULL, cancel INTEGER NOT NULL,
+	attempt INTEGER NOT NULL, runs INTEGER NOT NULL, requeues INTEGER NOT NULL, cancel INTEGER NOT NULL,
 	enqueued_at INTEGER NOT NULL, started_at INTEGER NOT NULL, retry_at INTEGER NOT NULL, finished_at INTEGER NOT NULL,
 	updated_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
 	progress REAL NOT NULL, progress_text TEXT NOT NULL, reason TEXT NOT NULL, error TEXT NOT NULL, result BLOB
@@ -38,6 +38,9 @@ CREATE INDEX byTask ON jobs (task, enqueued_at, id);
 CREATE INDEX byState ON jobs (state, enqueued_at, id);
 CREATE INDEX byTaskState ON jobs (task, state, enqueued_at, id);
 CREATE INDEX byExpiry ON jobs (expires_at);`
+
+// fromVersion1 makes of a file of schema 1 one of schema 2.
+const fromVersion1 = `ALTER TABLE jobs ADD COLUMN requeues INTEGER NOT NULL DEFAULT 0;`
 
 // open opens the file, makes its tables where it is new, and prepares what writes.
 func (s *Store) open() error {
@@ -91,43 +94,48 @@ func (s *Store) useLog(ctx context.Context) error {
 	}
 }
 
-// migrate creates the tables of a new file, and refuses one that is not ours or newer than this program.
+// migrate creates the tables of a new file, brings those of an older program up to date, and refuses a file that is not ours or newer than this program.
 func (s *Store) migrate(ctx context.Context) error {
-	if done, err := s.version(ctx); done || err != nil {
+	if version, err := s.version(ctx); version == schemaVersion || err != nil {
 		return err
 	}
 	if _, err := s.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	defer func() { _, _ = s.conn.ExecContext(ctx, "ROLLBACK") }() // no effect after COMMIT
-	if done, err := s.version(ctx); done || err != nil {          // another process was quicker
+	version, err := s.version(ctx)
+	if version == schemaVersion || err != nil { // another process was quicker
 		return err
 	}
-	create := fmt.Sprintf("%s PRAGMA application_id=%d; PRAGMA user_version=%d;", schema, applicationID, schemaVersion)
+	change := schema
+	if version == 1 {
+		change = fromVersion1
+	}
+	create := fmt.Sprintf("%s PRAGMA application_id=%d; PRAGMA user_version=%d;", change, applicationID, schemaVersion)
 	if _, err := s.conn.ExecContext(ctx, create); err != nil {
 		return err
 	}
-	_, err := s.conn.ExecContext(ctx, "COMMIT")
+	_, err = s.conn.ExecContext(ctx, "COMMIT")
 	return err
 }
 
-// version reports whether the file has our tables; a new one has none.
-func (s *Store) version(ctx context.Context) (done bool, err error) {
-	var app, version, tables int64
+// version is the schema's of the file; a new one has 0.
+func (s *Store) version(ctx context.Context) (version int64, err error) {
+	var app, tables int64
 	row := s.conn.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
 		(SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)`)
 	if err := row.Scan(&app, &version, &tables); err != nil {
-		return false, err
+		return 0, err
 	}
 	switch {
 	case app != applicationID && (tables > 0 || app != 0 || version != 0):
-		return false, &FileError{s.path, "it is another program's database; name another file", ErrCorrupt}
+		return 0, &FileError{s.path, "it is another program's database; name another file", ErrCorrupt}
 	case version > schemaVersion:
 		reason := fmt.Sprintf("a newer version of this program wrote it (schema %d, this one knows %d); use that one, or another file",
 			version, schemaVersion)
-		return false, &FileError{s.path, reason, ErrNewer}
+		return 0, &FileError{s.path, reason, ErrNewer}
 	}
-	return version == schemaVersion, nil
+	return version, nil
 }
 
 // closeFile closes what is open; the last of all processes to do so empties the log into the file.

@@ -68,9 +68,9 @@ func TestOpenErrors(t *testing.T) {
 		}, sqlitestore.ErrCorrupt, "another program's"},
 		"a newer version's": {func(t *testing.T) string {
 			path := made(t)
-			edit(t, path, "PRAGMA user_version=2")
+			edit(t, path, "PRAGMA user_version=3")
 			return path
-		}, sqlitestore.ErrNewer, "schema 2, this one knows 1"},
+		}, sqlitestore.ErrNewer, "schema 3, this one knows 2"},
 		"no database": {func(t *testing.T) string {
 			path := filepath.Join(t.TempDir(), "x.db")
 			if err := os.WriteFile(path, []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
@@ -109,6 +109,28 @@ func TestOpenErrors(t *testing.T) {
 }
 
 // A place where not even root may make a file stands in for one without permission.
+// TestAnOlderFile: what a program of schema 1 wrote is still there, and can be put back.
+func TestAnOlderFile(t *testing.T) {
+	t.Parallel()
+	path := made(t)
+	edit(t, path, "UPDATE jobs SET state = 'dead'", "ALTER TABLE jobs DROP COLUMN requeues", "PRAGMA user_version=1")
+	for want := range 2 {
+		s, err := sqlitestore.Open(path, sqlitestore.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := s.Get(t.Context(), "kept"); err != nil || r.Task != "t" || r.Requeues != want {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if r, err := s.Requeue(t.Context(), results.Requeue{ID: "kept"}); err != nil || r.Requeues != 1 {
+			t.Errorf("requeue: %+v, %v", r, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestOpenWithoutPermission(t *testing.T) {
 	t.Parallel()
 	path := "/sys/kernel/results.db"

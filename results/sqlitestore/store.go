@@ -159,6 +159,15 @@ func (s *Store) Cancel(ctx context.Context, id string, at time.Time) (results.Re
 	return r, nil
 }
 
+// Requeue implements [results.Store].
+func (s *Store) Requeue(ctx context.Context, q results.Requeue) (results.Record, error) {
+	r, err := s.do(ctx, &call{id: q.ID, step: s.rules.Requeue(s.rules.CleanRequeue(q))})
+	if err != nil {
+		return results.Record{}, err
+	}
+	return r, nil
+}
+
 // Ping implements [results.Store]. A file that was removed or replaced since it was opened is an error.
 func (s *Store) Ping(ctx context.Context) error {
 	now, err := os.Stat(s.path)

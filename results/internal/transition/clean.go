@@ -99,6 +99,15 @@ func (k Rules) CleanEnd(e results.End) (results.End, error) {
 	return e, nil
 }
 
+// CleanRequeue checks a requeue and gives its times the precision of records.
+func (k Rules) CleanRequeue(q results.Requeue) results.Requeue {
+	q.At = k.stamp(q.At)
+	if !q.DiedBy.IsZero() {
+		q.DiedBy = k.stamp(q.DiedBy)
+	}
+	return q
+}
+
 // CleanTime is CleanStart for a cancellation.
 func (k Rules) CleanTime(at time.Time) time.Time { return k.stamp(at) }
 

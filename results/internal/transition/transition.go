@@ -124,15 +124,20 @@ func (k Rules) End(e results.End) Step {
 		if old != nil {
 			r = *old
 		}
+		former := e.Requeues != results.RequeuesUnknown && e.Requeues < r.Requeues // from before the last requeue
 		switch {
 		case repeats(r, e):
 			return r, false, nil
 		case r.State.Final():
 			return r, false, &results.FinishedError{Record: r}
-		case e.State != results.Succeeded && e.Attempt < r.Attempt:
+		case e.State != results.Succeeded && (former || e.Attempt < r.Attempt):
 			return r, false, stale(e.ID, e.Attempt)
 		case !e.State.Final() && e.Attempt == r.Attempt && r.State != results.Running:
 			return r, false, stale(e.ID, e.Attempt)
+		}
+		if former {
+			k.end(&r, e)
+			return r, true, nil
 		}
 		switch counted := old != nil && e.Attempt <= r.Attempt; {
 		case e.State == results.Queued && counted:
@@ -168,6 +173,33 @@ func repeats(r results.Record, e results.End) bool {
 		return r.Attempt == e.Attempt && r.RetryAt.Equal(e.RetryAt)
 	}
 	return r.Reason == e.Reason && r.Error == e.Error && bytes.Equal(r.Result, e.Result)
+}
+
+// Requeue puts a job back; q is clean.
+func (k Rules) Requeue(q results.Requeue) Step {
+	return func(old *results.Record) (results.Record, bool, error) {
+		if old == nil {
+			return results.Record{}, false, &results.NotFoundError{ID: q.ID}
+		}
+		r := *old
+		switch {
+		case r.State == results.Queued && r.Attempt == 0: // also repeated
+			return r, false, nil
+		case r.State == results.Succeeded, r.State == results.Cancelled:
+			return r, false, &results.FinishedError{Record: r}
+		case r.State != results.Dead && (q.DiedBy.IsZero() || r.StartedAt.After(q.DiedBy)):
+			return r, false, &results.ActiveError{Record: r}
+		case r.CancelRequested:
+			k.finish(&r, results.Cancelled, q.At)
+			return r, true, &results.FinishedError{Record: r}
+		}
+		next := results.Record{
+			ID: r.ID, Task: r.Task, Queue: r.Queue, State: results.Queued, EnqueuedAt: r.EnqueuedAt,
+			Requeues: r.Requeues + 1, Error: r.Error,
+		}
+		k.changed(&next, q.At)
+		return next, true, nil
+	}
 }
 
 // Cancel cancels a job.
