@@ -109,7 +109,7 @@ type End struct {
 	EnqueuedAt  time.Time
 }
 
-// RequeuesUnknown, as End.Requeues, takes an attempt for one since the last requeue.
+// RequeuesUnknown as an End's Requeues takes an attempt for one since the last requeue.
 const RequeuesUnknown = -1
 
 // A Requeue puts a job that has failed for good back into its queue.

@@ -61,6 +61,10 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("the message has %d bytes and the limit is %d; store the data elsewhere and pass its ID", e.Size, e.Limit)
 }
 
+// NewError says what could not be done on which queue (its name in SQS), in this package's own words where it knows the
+// cause; nil stays nil. Packages that make requests of their own use it.
+func NewError(op, queue string, err error) error { return wrap(op, queue, err) }
+
 // wrap says what failed on which queue, in this package's own words where it knows the cause.
 func wrap(op, queue string, err error) error {
 	if err == nil {

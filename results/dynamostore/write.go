@@ -101,10 +101,10 @@ func (w *write) running(attempt int) string {
 
 // since is the condition that there was no requeue since an attempt began.
 func (w *write) since(requeues int) string {
-	switch {
-	case requeues == results.RequeuesUnknown:
+	switch requeues {
+	case results.RequeuesUnknown:
 		return ""
-	case requeues == 0:
+	case 0:
 		return " AND attribute_not_exists(" + w.name(attrRequeues) + ")"
 	default:
 		return " AND " + w.name(attrRequeues) + " = " + w.value(number(int64(requeues)))
