@@ -16,13 +16,13 @@ import (
 func (p *program) jobsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "jobs",
-		Short: "Ask what became of jobs, follow one, cancel one",
+		Short: "Ask what became of jobs, follow one, cancel one, run a dead one again",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usagef("name one of: get, watch, list, cancel")
+			return usagef("name one of: get, watch, list, cancel, retry")
 		},
 	}
-	cmd.AddCommand(p.jobsGetCommand(), p.jobsWatchCommand(), p.jobsListCommand(), p.jobsCancelCommand())
+	cmd.AddCommand(p.jobsGetCommand(), p.jobsWatchCommand(), p.jobsListCommand(), p.jobsCancelCommand(), p.jobsRetryCommand())
 	return cmd
 }
 
@@ -121,38 +121,23 @@ func note(r tasks.Record) string {
 
 func (p *program) printRecord(r tasks.Record) error {
 	return p.print(r, func(w io.Writer) error {
-		line := func(name string, value any) error {
-			_, err := fmt.Fprintf(w, "%-9s %v\n", name, value)
-			return err
-		}
-		for _, f := range []struct {
-			name  string
-			value any
-			show  bool
-		}{
-			{"id", r.ID, true},
-			{"task", r.Task, true},
-			{"queue", r.Queue, true},
-			{"state", r.State, true},
-			{"attempt", r.Attempt, r.Attempt > 0},
-			{"enqueued", r.EnqueuedAt.Local().Format(time.DateTime), !r.EnqueuedAt.IsZero()},
-			{"started", r.StartedAt.Local().Format(time.DateTime), !r.StartedAt.IsZero()},
-			{"retry at", r.RetryAt.Local().Format(time.DateTime), !r.RetryAt.IsZero()},
-			{"finished", r.FinishedAt.Local().Format(time.DateTime), !r.FinishedAt.IsZero()},
-			{"progress", fmt.Sprintf("%.0f %% %s", r.Progress*100, r.ProgressText), r.Progress > 0 || r.ProgressText != ""},
-			{"cancel", "requested", r.CancelRequested && !r.State.Final()},
-			{"reason", r.Reason, r.Reason != ""},
-			{"error", r.Error, r.Error != ""},
-			{"result", string(r.Result), len(r.Result) > 0},
-		} {
-			if !f.show {
-				continue
-			}
-			if err := line(f.name, f.value); err != nil {
-				return err
-			}
-		}
-		return nil
+		return fields(w,
+			field{"id", r.ID, true},
+			field{"task", r.Task, true},
+			field{"queue", r.Queue, true},
+			field{"state", r.State, true},
+			field{"attempt", r.Attempt, r.Attempt > 0},
+			field{"requeues", r.Requeues, r.Requeues > 0},
+			field{"enqueued", r.EnqueuedAt.Local().Format(time.DateTime), !r.EnqueuedAt.IsZero()},
+			field{"started", r.StartedAt.Local().Format(time.DateTime), !r.StartedAt.IsZero()},
+			field{"retry at", r.RetryAt.Local().Format(time.DateTime), !r.RetryAt.IsZero()},
+			field{"finished", r.FinishedAt.Local().Format(time.DateTime), !r.FinishedAt.IsZero()},
+			field{"progress", fmt.Sprintf("%.0f %% %s", r.Progress*100, r.ProgressText), r.Progress > 0 || r.ProgressText != ""},
+			field{"cancel", "requested", r.CancelRequested && !r.State.Final()},
+			field{"reason", r.Reason, r.Reason != ""},
+			field{"error", r.Error, r.Error != ""},
+			field{"result", string(r.Result), len(r.Result) > 0},
+		)
 	})
 }
 

@@ -41,3 +41,23 @@ func table(w io.Writer, header string, rows ...[]any) error {
 	}
 	return tw.Flush()
 }
+
+// field is one line of what is known of one thing.
+type field struct {
+	name  string
+	value any
+	show  bool
+}
+
+// fields writes those that are to be shown, a line each.
+func fields(w io.Writer, all ...field) error {
+	for _, f := range all {
+		if !f.show {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%-9s %v\n", f.name, f.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

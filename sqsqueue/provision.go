@@ -185,6 +185,15 @@ func parseRedrivePolicy(text string) (p redrivePolicy, ok bool) {
 	return p, json.Unmarshal([]byte(text), &p) == nil
 }
 
+// MaxReceives is the maxReceiveCount of the redrive policy among a queue's attributes, or 0 where it has none.
+func MaxReceives(attributes map[string]string) int {
+	policy, ok := parseRedrivePolicy(attributes[attrRedrive])
+	if !ok {
+		return 0
+	}
+	return int(policy.MaxReceiveCount)
+}
+
 type flexInt int
 
 func (n *flexInt) UnmarshalJSON(text []byte) error {

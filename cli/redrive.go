@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coretasks/core/deadletters"
+	"github.com/coretasks/core/results"
+)
+
+func (p *program) dlqRedriveCommand() *cobra.Command {
+	var (
+		flags letterFlags
+		job   string
+		all   bool
+		rate  float64
+	)
+	cmd := &cobra.Command{
+		Use:   "redrive QUEUE",
+		Short: "Send dead letters back to their queue: one, those that match, or all",
+		Long: `Send dead letters back to their queue: one (--job), those that match (--task, --reason, --since), or --all.
+
+Jobs begin anew, with all their attempts; with a results store their records do as well. Each letter is sent before it is
+deleted: however this is interrupted, none is lost, and the command can be run again. Malformed letters are refused, since
+they would come straight back, unless --reason malformed or --job asks for them.
+
+--all without a results store is a task of SQS itself (StartMessageMoveTask), which goes on when this command is killed; Ctrl-C
+cancels it. It takes malformed letters along.`,
+		Example:           "  core dlq redrive default --reason exhausted --task reports.generate --rate 20\n  core dlq redrive default --all",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: p.completeQueue,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			filter, err := flags.filter()
+			if err != nil {
+				return err
+			}
+			filter.ID = job
+			if rate < 0 {
+				return usagef("--rate %v is invalid: it must be more than 0 letters a second, or 0 for no limit", rate)
+			}
+			if err := oneChoice(filter, all); err != nil {
+				return err
+			}
+			return p.withRecords(cmd.Context(), args[0], func(q *deadletters.Queue, store results.Store) error {
+				if all && store == nil && rate == float64(int(rate)) && rate <= deadletters.MaxMoveRate {
+					return p.move(cmd.Context(), q, int(rate))
+				}
+				return p.redrive(cmd.Context(), q, deadletters.Redrive{Filter: filter, Rate: rate})
+			})
+		},
+	}
+	flags.add(cmd.Flags())
+	cmd.Flags().StringVar(&job, "job", "", "only the letter of this job (of a malformed message: its message ID)")
+	cmd.Flags().BoolVar(&all, "all", false, "all letters")
+	cmd.Flags().Float64Var(&rate, "rate", 0, "how many letters a second (default as fast as it goes)")
+	return cmd
+}
+
+// oneChoice makes sure that somebody said which letters are meant.
+func oneChoice(f deadletters.Filter, all bool) error {
+	switch chosen := f != (deadletters.Filter{}); {
+	case !chosen && !all:
+		return usagef("say which letters: --job, --task, --reason, --since, or --all")
+	case chosen && all:
+		return usagef("--all and a choice of letters exclude each other")
+	}
+	return nil
+}
+
+// move sends all letters back by SQS's own task.
+func (p *program) move(ctx context.Context, q *deadletters.Queue, rate int) error {
+	show := p.newTally("moved")
+	moved, err := q.Move(ctx, rate, show.progress)
+	show.done()
+	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			err = fmt.Errorf("interrupted: %s moved, and the move cancelled; run it again to go on", letters(moved))
+		}
+		return err
+	}
+	return p.print(deadletters.Report{Redriven: moved}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s moved to %q\n", letters(moved), q.Source())
+		return err
+	})
+}
+
+// redrive sends letters back one by one.
+func (p *program) redrive(ctx context.Context, q *deadletters.Queue, r deadletters.Redrive) error {
+	show := p.newTally("redriven")
+	r.Progress = show.progress
+	report, err := q.Redrive(ctx, r)
+	show.done()
+	if _, missing := errors.AsType[*deadletters.NotFoundError](err); missing {
+		return err
+	}
+	if printErr := p.print(report, func(w io.Writer) error { return printReport(w, q, report) }); printErr != nil {
+		return errors.Join(err, printErr)
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted; nothing is lost, and the same command goes on where this one ended")
+	case err != nil:
+		return fmt.Errorf("%w; nothing is lost, and the same command goes on where this one ended", err)
+	case report.Refused > 0:
+		return fmt.Errorf("%s refused", letters(report.Refused))
+	}
+	return nil
+}
+
+// shownRefusals is how many refusals are named on a terminal; --output json names up to a hundred.
+const shownRefusals = 10
+
+func printReport(w io.Writer, q *deadletters.Queue, r deadletters.Report) error {
+	if _, err := fmt.Fprintf(w, "%s sent back to %q\n", letters(r.Redriven), q.Source()); err != nil {
+		return err
+	}
+	for _, line := range []struct {
+		n    int
+		text string
+	}{
+		{r.Finished, "deleted: their jobs have succeeded meanwhile"},
+		{r.Again, "left whose jobs were redriven a moment ago and are dead again"},
+		{r.Others, "left that do not match"},
+		{r.Hidden, fmt.Sprintf("held by another process, for up to %v", deadletters.Hold)},
+		{r.Refused, "refused:"},
+	} {
+		if line.n == 0 {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%s %s\n", letters(line.n), line.text); err != nil {
+			return err
+		}
+	}
+	for i, refusal := range r.Refusals {
+		if i == shownRefusals {
+			_, err := fmt.Fprintf(w, "  and %d more\n", r.Refused-i)
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "  %s: %s\n", refusal.ID, refusal.Why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *program) dlqPurgeCommand() *cobra.Command {
+	var (
+		flags letterFlags
+		job   string
+		all   bool
+		yes   bool
+	)
+	cmd := &cobra.Command{
+		Use:               "purge QUEUE",
+		Short:             "Delete dead letters for good: one, those that match, or all",
+		Long:              "Delete dead letters for good, after asking. Letters that arrive after the question are kept. Records of the jobs stay as they are.",
+		Example:           "  core dlq purge default --reason malformed",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: p.completeQueue,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			filter, err := flags.filter()
+			if err != nil {
+				return err
+			}
+			filter.ID = job
+			if err := oneChoice(filter, all); err != nil {
+				return err
+			}
+			return p.withLetters(cmd.Context(), args[0], nil, func(q *deadletters.Queue) error {
+				return p.purge(cmd.Context(), q, filter, yes)
+			})
+		},
+	}
+	flags.add(cmd.Flags())
+	cmd.Flags().StringVar(&job, "job", "", "only the letter of this job (of a malformed message: its message ID)")
+	cmd.Flags().BoolVar(&all, "all", false, "all letters")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func (p *program) purge(ctx context.Context, q *deadletters.Queue, filter deadletters.Filter, yes bool) error {
+	if err := p.canAsk(yes); err != nil {
+		return err
+	}
+	filter.SentBy = time.Now()
+	if !yes {
+		list, err := q.List(ctx, filter)
+		if err != nil {
+			return err
+		}
+		if list.Total == 0 {
+			return p.print(purged{}, func(w io.Writer) error { return printLetters(w, list) })
+		}
+		question := fmt.Sprintf("Delete %s of queue %q, the oldest %s old, for good?", letters(list.Total), q.Name(), age(time.Now(), list.Oldest()))
+		if err := p.ask(question); err != nil {
+			return err
+		}
+	}
+	show := p.newTally("deleted")
+	n, err := q.Purge(ctx, filter, show.progress)
+	show.done()
+	if errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("interrupted after %s deleted", letters(n))
+	}
+	if err != nil {
+		return err
+	}
+	return p.print(purged{Deleted: n}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s deleted from %q\n", letters(n), q.Name())
+		return err
+	})
+}
+
+// purged is what a purge prints as JSON.
+type purged struct {
+	Deleted int `json:"deleted"`
+}
