@@ -44,6 +44,7 @@ type Client struct {
 
 	mu     sync.Mutex
 	urls   map[string]string // by name, without the prefix
+	arns   map[string]string // likewise
 	queues map[string]*sender
 	hiders map[string]*batch.Batcher[hiding]
 	closed bool
@@ -59,7 +60,7 @@ func New(api API, cfg Config) (*Client, error) {
 	if cfg.PartialSends < 0 {
 		return nil, fmt.Errorf("PartialSends %d is invalid: it must be 1 or more", cfg.PartialSends)
 	}
-	c := &Client{api: api, prefix: cfg.Prefix, logger: cfg.Logger, trace: cfg.Trace, urls: map[string]string{},
+	c := &Client{api: api, prefix: cfg.Prefix, logger: cfg.Logger, trace: cfg.Trace, urls: map[string]string{}, arns: map[string]string{},
 		queues: map[string]*sender{}, hiders: map[string]*batch.Batcher[hiding]{}}
 	c.eager = cfg.PartialSends
 	if c.eager == 0 {
@@ -104,6 +105,25 @@ func (c *Client) URL(ctx context.Context, queue string) (string, error) {
 	return url, nil
 }
 
+// ARN returns a queue's ARN. It asks SQS at first and remembers the answer.
+func (c *Client) ARN(ctx context.Context, queue string) (string, error) {
+	c.mu.Lock()
+	arn, known := c.arns[queue]
+	c.mu.Unlock()
+	if known {
+		return arn, nil
+	}
+	attrs, err := c.attributes(ctx, queue)
+	if err != nil {
+		return "", err
+	}
+	arn = attrs[attrARN]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.arns[queue] = arn
+	return arn, nil
+}
+
 // Remember tells the client a queue's URL, which it then need not ask for.
 func (c *Client) Remember(queue, url string) {
 	c.mu.Lock()
@@ -116,6 +136,7 @@ func (c *Client) forget(queue string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.urls, queue)
+	delete(c.arns, queue)
 }
 
 // Send implements [tasks.Sender]. Each error is an [*Error], or a [*TooLargeError] inside one.
