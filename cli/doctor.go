@@ -22,10 +22,10 @@ type finding struct {
 func (p *program) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Check credentials, endpoint and queues against the tasks, and say how to mend what is wrong",
+		Short: "Check credentials, endpoint, queues and the results store against the tasks, and say how to mend what is wrong",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			findings := p.examine(cmd.Context())
+			findings := append(p.examine(cmd.Context()), p.examineStore(cmd.Context()))
 			wrong := 0
 			for _, f := range findings {
 				if !f.OK {

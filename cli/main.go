@@ -159,7 +159,7 @@ func (p *program) root() *cobra.Command {
 	p.settings.flags(root.PersistentFlags())
 	root.AddCommand(
 		p.devCommand(), p.localCommand(), p.workerCommand(), p.runCommand(), p.enqueueCommand(),
-		p.jobsCommand(), p.queuesCommand(), p.dlqCommand(), p.doctorCommand(), p.manifestCommand(), p.versionCommand(),
+		p.jobsCommand(), p.queuesCommand(), p.dlqCommand(), p.resultsCommand(), p.doctorCommand(), p.manifestCommand(), p.versionCommand(),
 	)
 	return root
 }

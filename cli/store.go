@@ -26,25 +26,45 @@ func (p *program) resultsURL() string {
 	return p.settings.results
 }
 
-// store opens the store of records that the flags ask for, or returns nil where they ask for none.
-func (p *program) store(ctx context.Context) (results.Store, error) {
+// The kinds of stores, as --results begins.
+const (
+	storeNone     = "none"
+	storeSQLite   = "sqlite"
+	storeDynamoDB = "dynamodb"
+)
+
+// storeKind reads --results.
+func (p *program) storeKind() (kind, where string, err error) {
 	kind, where, found := strings.Cut(p.resultsURL(), "://")
 	switch {
-	case !found && (kind == "" || kind == "none"):
+	case !found && (kind == "" || kind == storeNone):
+		return storeNone, "", nil
+	case (kind == storeSQLite || kind == storeDynamoDB) && where != "":
+		return kind, where, nil
+	}
+	return "", "", usagef("--results %q is invalid: use none, sqlite://FILE or dynamodb://TABLE", p.settings.results)
+}
+
+// store opens the store of records that the flags ask for, or returns nil where they ask for none.
+func (p *program) store(ctx context.Context) (results.Store, error) {
+	kind, where, err := p.storeKind()
+	switch {
+	case err != nil:
+		return nil, err
+	case kind == storeNone:
 		return nil, nil //nolint:nilnil // no store is a setting, not an error
-	case kind == "sqlite" && where != "":
+	case kind == storeSQLite:
 		if err := os.MkdirAll(filepath.Dir(where), 0o700); err != nil {
 			return nil, fmt.Errorf("make the directory of the results store: %w", err)
 		}
 		return sqlitestore.Open(where, sqlitestore.Options{})
-	case kind == "dynamodb" && where != "":
+	default:
 		cfg, err := p.awsConfig(ctx)
 		if err != nil {
 			return nil, err
 		}
 		return dynamostore.New(dynamodb.NewFromConfig(cfg), where, dynamostore.Options{}), nil
 	}
-	return nil, usagef("--results %q is invalid: use none, sqlite://FILE or dynamodb://TABLE", p.settings.results)
 }
 
 // withStore calls do with the store, which must be there.

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
+	"github.com/coretasks/core/internal/mainjob"
 	"github.com/coretasks/core/internal/resulttest"
 	"github.com/coretasks/core/internal/testenv"
 	"github.com/coretasks/core/results"
@@ -31,6 +32,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	mainjob.Main()
 	testenv.Main(m, fmt.Sprintf("job records on DynamoDB's stand-ins; run make test, or %s=$(%s up) %s=$(%s up) go test ./...",
 		dynamoDBLocal.variable, dynamoDBLocal.script, miniStack.variable, miniStack.script),
 		dynamoDBLocal.variable, miniStack.variable)
@@ -60,7 +62,7 @@ func (s service) client(t testing.TB) *dynamodb.Client {
 func table(t testing.TB, client *dynamodb.Client) string {
 	t.Helper()
 	name := "core-" + uuid.NewString()
-	if err := dynamostore.CreateTable(t.Context(), client, name); err != nil {
+	if _, err := dynamostore.CreateTable(t.Context(), client, name); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -3,6 +3,7 @@ package dynamotest
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
+	"github.com/coretasks/core/internal/mainjob"
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/results/dynamostore"
 )
@@ -34,8 +36,11 @@ func testTable(t *testing.T, client *dynamodb.Client) {
 		if _, err := s.Start(ctx, results.Start{ID: "kept", Attempt: 1}); err != nil {
 			t.Fatal(err)
 		}
-		if err := dynamostore.CreateTable(ctx, client, name); err != nil {
-			t.Fatal(err)
+		if done, err := dynamostore.CreateTable(ctx, client, name); err != nil || len(done) != 0 {
+			t.Fatalf("%v, %v: there was nothing to do", done, err)
+		}
+		if err := dynamostore.CheckTable(ctx, client, name); err != nil {
+			t.Error(err)
 		}
 		if _, err := s.Get(ctx, "kept"); err != nil {
 			t.Error(err)
@@ -71,15 +76,63 @@ func testTable(t *testing.T, client *dynamodb.Client) {
 		ctx, name := t.Context(), "core-"+uuid.NewString()
 		in := dynamostore.TableInput(name)
 		in.GlobalSecondaryIndexes, in.AttributeDefinitions = nil, in.AttributeDefinitions[:1]
-		if _, err := client.CreateTable(ctx, in); err != nil {
+		// The client asks again where an answer is lost, and then finds its own table.
+		if _, err := client.CreateTable(ctx, in); err != nil && !errors.As(err, new(*types.ResourceInUseException)) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _, _ = client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name}) })
-		if err := dynamostore.CreateTable(ctx, client, name); !errors.Is(err, dynamostore.ErrSchema) || !strings.Contains(err.Error(), name) {
+		if _, err := dynamostore.CreateTable(ctx, client, name); !errors.Is(err, dynamostore.ErrSchema) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v", err)
 		}
 		if _, err := dynamostore.New(client, name, dynamostore.Options{}).List(ctx, results.Filter{}); !errors.Is(err, dynamostore.ErrSchema) {
 			t.Errorf("list: %v", err)
 		}
 	})
+}
+
+// TestResultsApply is the table's life at the command line.
+func TestResultsApplyOnDynamoDBLocal(t *testing.T) {
+	t.Parallel()
+	testResultsApply(t, dynamoDBLocal)
+}
+
+func TestResultsApplyOnMiniStack(t *testing.T) {
+	t.Parallel()
+	testResultsApply(t, miniStack)
+}
+
+func testResultsApply(t *testing.T, s service) {
+	t.Helper()
+	client, name := s.client(t), "core-"+uuid.NewString()
+	t.Cleanup(func() { _, _ = client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name}) })
+	w := &mainjob.World{Dir: t.TempDir(), Env: []string{
+		"AWS_ENDPOINT_URL_DYNAMODB=" + os.Getenv(s.variable), "AWS_ENDPOINT_URL_SQS=http://127.0.0.1:1", "AWS_REGION=us-east-1",
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "CORE_RESULTS=dynamodb://" + name,
+	}}
+	doctor := func(want string) {
+		t.Helper()
+		if _, stdout, _ := w.Run(t, "", "doctor"); !strings.Contains(stdout, want) {
+			t.Errorf("doctor lacks %q:\n%s", want, stdout)
+		}
+	}
+	doctor("FAIL  results dynamodb://" + name)
+	doctor("mend it with: ")
+	if got := w.Must(t, "results", "apply"); !strings.Contains(got, "created the table, on demand") || !strings.Contains(got, "time to live") {
+		t.Errorf("the first apply says\n%s", got)
+	}
+	if got := w.Must(t, "results", "apply"); !strings.Contains(got, "unchanged") {
+		t.Errorf("the second apply says\n%s", got)
+	}
+	doctor("ok    results dynamodb://" + name)
+	_, err := client.UpdateTimeToLive(t.Context(), &dynamodb.UpdateTimeToLiveInput{
+		TableName: &name, TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("expires_at"), Enabled: aws.Bool(false)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doctor("its time to live by expires_at is off")
+	if got := w.Must(t, "results", "apply"); strings.Contains(got, "created") || !strings.Contains(got, "switched on its time to live") {
+		t.Errorf("apply says\n%s", got)
+	}
+	doctor("ok    results dynamodb://" + name)
 }

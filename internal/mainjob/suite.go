@@ -218,7 +218,13 @@ func attribute(m types.Message, name string) string {
 
 // recordsAndResults asks what became of jobs, from other processes than those that work them.
 func recordsAndResults(t *testing.T, w *World) {
+	if code, _, stderr := w.Run(t, "", "results", "apply", "--results", "none"); code != 1 || !strings.Contains(stderr, "--results") {
+		t.Errorf("apply without a store: %d, %s", code, stderr)
+	}
 	w.Env = append(w.Env, "CORE_RESULTS=sqlite://"+filepath.Join(w.Dir, "jobs.db"))
+	if first, second := w.Must(t, "results", "apply"), w.Must(t, "results", "apply"); !strings.Contains(first, "created the file") || !strings.Contains(second, "unchanged") {
+		t.Errorf("results apply says\n%s\nand then\n%s", first, second)
+	}
 	w.Must(t, "queues", "apply")
 	early := w.Must(t, "enqueue", "note", `{"text":"early"}`)
 	w.Must(t, "jobs", "cancel", early)

@@ -18,6 +18,8 @@ var (
 	ErrThrottled = errors.New("throttled")
 	// ErrSchema means that the table or its index are not those that job records need.
 	ErrSchema = errors.New("not a table of job records")
+	// ErrKeepsAll means that the table's time to live is off.
+	ErrKeepsAll = errors.New("expired records are not deleted")
 )
 
 // A TableError says what is wrong with a table and what to do about it.
@@ -56,7 +58,7 @@ func (s *Store) explain(err error, operation string) error {
 	}
 	switch api.ErrorCode() {
 	case "ResourceNotFoundException":
-		return table("there is no such table in this account and region; create it, or name another", ErrNoTable)
+		return table("there is no such table in this account and region; create it with 'core results apply', or name another", ErrNoTable)
 	case "AccessDeniedException":
 		on := "the table"
 		if operation == "Query" {

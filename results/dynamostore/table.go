@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// TableAPI are the methods of *dynamodb.Client that [CreateTable] calls.
+// TableAPI are the methods of *dynamodb.Client that [CreateTable] and [CheckTable] call.
 type TableAPI interface {
 	CreateTable(ctx context.Context, in *dynamodb.CreateTableInput, opts ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error)
 	DescribeTable(ctx context.Context, in *dynamodb.DescribeTableInput, opts ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error)
@@ -54,29 +54,61 @@ func TableInput(table string) *dynamodb.CreateTableInput {
 const tablePoll = 250 * time.Millisecond
 
 // CreateTable makes the table and waits until it can be used. A table that is there already is checked and left as it is,
-// but for its time to live, which is switched on.
-func CreateTable(ctx context.Context, api TableAPI, table string) error {
+// but for its time to live, which is switched on. It returns what it has done, in words; nothing where all was well.
+func CreateTable(ctx context.Context, api TableAPI, table string) (done []string, err error) {
 	s := &Store{table: table}
-	_, err := api.CreateTable(ctx, TableInput(table))
+	_, err = api.CreateTable(ctx, TableInput(table))
 	if _, exists := errors.AsType[*types.ResourceInUseException](err); err != nil && !exists {
-		return s.explain(err, "CreateTable")
+		return nil, s.explain(err, "CreateTable")
+	} else if !exists {
+		done = append(done, "created the table, on demand")
 	}
 	if err := s.await(ctx, api); err != nil {
-		return err
+		return done, err
 	}
-	ttl, err := api.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &table})
-	if err != nil {
-		return s.explain(err, "DescribeTimeToLive")
-	}
-	if d := ttl.TimeToLiveDescription; d != nil && aws.ToString(d.AttributeName) == attrExpires &&
-		(d.TimeToLiveStatus == types.TimeToLiveStatusEnabled || d.TimeToLiveStatus == types.TimeToLiveStatusEnabling) {
-		return nil
+	expires, err := s.expires(ctx, api)
+	if expires || err != nil {
+		return done, err
 	}
 	_, err = api.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
 		TableName:               &table,
 		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String(attrExpires), Enabled: aws.Bool(true)},
 	})
-	return s.explain(err, "UpdateTimeToLive")
+	if err != nil {
+		return done, s.explain(err, "UpdateTimeToLive")
+	}
+	return append(done, "switched on its time to live, by "+attrExpires), nil
+}
+
+// CheckTable looks whether a table can be used. A time to live that is off is [ErrKeepsAll]; it is the only thing wrong then.
+func CheckTable(ctx context.Context, api TableAPI, table string) error {
+	s := &Store{table: table}
+	out, err := api.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &table})
+	if err != nil {
+		return s.explain(err, "DescribeTable")
+	}
+	if err := s.check(out.Table); err != nil {
+		return err
+	}
+	expires, err := s.expires(ctx, api)
+	if err == nil && !expires {
+		err = &TableError{
+			Table: table, Action: "dynamodb:DescribeTimeToLive", Err: ErrKeepsAll,
+			Reason: "its time to live by " + attrExpires + " is off, so expired records are kept and paid for",
+		}
+	}
+	return err
+}
+
+// expires reports whether the time to live is on.
+func (s *Store) expires(ctx context.Context, api TableAPI) (bool, error) {
+	ttl, err := api.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &s.table})
+	if err != nil {
+		return false, s.explain(err, "DescribeTimeToLive")
+	}
+	d := ttl.TimeToLiveDescription
+	return d != nil && aws.ToString(d.AttributeName) == attrExpires &&
+		(d.TimeToLiveStatus == types.TimeToLiveStatusEnabled || d.TimeToLiveStatus == types.TimeToLiveStatusEnabling), nil
 }
 
 // await waits until a table and its index are active.
