@@ -110,7 +110,8 @@ func FreeAddr(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-func (w *World) command(ctx context.Context, args ...string) *exec.Cmd {
+// Command is the program with its arguments, in this world.
+func (w *World) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append([]string{
 		programVar + "=1", "CORE_STATE_DIR=" + w.Dir, "PATH=" + os.Getenv("PATH"), "HOME=" + w.Dir, "AWS_EC2_METADATA_DISABLED=true",
@@ -123,7 +124,7 @@ func (w *World) Run(t *testing.T, stdin string, args ...string) (code int, stdou
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := w.command(ctx, args...)
+	cmd := w.Command(ctx, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
 	err := cmd.Run()
@@ -156,7 +157,7 @@ type Process struct {
 // Start starts a long-running command and waits until it logs the given text.
 func (w *World) Start(t *testing.T, until string, args ...string) *Process {
 	t.Helper()
-	p := &Process{cmd: w.command(context.WithoutCancel(t.Context()), args...), done: make(chan struct{}), news: make(chan struct{})}
+	p := &Process{cmd: w.Command(context.WithoutCancel(t.Context()), args...), done: make(chan struct{}), news: make(chan struct{})}
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
