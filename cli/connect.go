@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/coretasks/core/schedules"
 	"github.com/coretasks/core/sqsqueue"
 )
 
@@ -89,10 +90,14 @@ func (p *program) withClient(ctx context.Context, do func(*sqsqueue.Client) erro
 
 // hint adds what to do about an endpoint that does not answer.
 func (p *program) hint(err error) error {
-	if !errors.Is(err, sqsqueue.ErrUnreachable) {
+	service := "AWS_ENDPOINT_URL_SQS"
+	switch {
+	case errors.Is(err, schedules.ErrUnreachable):
+		service = "AWS_ENDPOINT_URL_SCHEDULER"
+	case !errors.Is(err, sqsqueue.ErrUnreachable):
 		return err
 	}
-	for _, name := range []string{"AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"} {
+	for _, name := range []string{service, "AWS_ENDPOINT_URL"} {
 		if url := os.Getenv(name); url != "" && !p.settings.local {
 			return fmt.Errorf("%w; is something running at %s=%s?", err, name, url)
 		}

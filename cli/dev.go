@@ -59,6 +59,9 @@ func (p *program) dev(ctx context.Context, em *emulator.Emulator, addr string, c
 	if _, err := sqsqueue.Apply(ctx, client, p.registry); err != nil {
 		return err
 	}
+	if err := p.applyLocal(ctx, em.Scheduler(), client); err != nil {
+		return err
+	}
 	store, err := p.store(ctx)
 	if err != nil {
 		return err
@@ -79,6 +82,11 @@ func (p *program) welcome(addr string, cfg sqsqueue.WorkerConfig) {
 	}
 	p.say("Working %s (%d at once).", strings.Join(names, ", "), cfg.Concurrency)
 	p.say("  queues    %s", strings.Join(p.queueList(cfg), ", "))
+	for _, row := range p.periodicRows(time.Now()) {
+		if len(row.Next) > 0 {
+			p.say("  periodic  %s: %s, next %s", row.Task, row.Schedule, clock(row.Next[0]))
+		}
+	}
 	p.say("  endpoint  http://%s (SQS, for any AWS client)", p.settings.localAddr)
 	p.say("  HTTP API  http://%s (described at /openapi.json)", addr)
 	if p.web != nil {

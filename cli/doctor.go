@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 
+	"github.com/coretasks/core/schedules"
 	"github.com/coretasks/core/sqsqueue"
 )
 
@@ -22,7 +24,7 @@ type finding struct {
 func (p *program) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Check credentials, endpoint, queues and the results store against the tasks, and say how to mend what is wrong",
+		Short: "Check credentials, endpoint, queues, schedules and the results store against the tasks, and say how to mend what is wrong",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			findings := append(p.examine(cmd.Context()), p.examineStore(cmd.Context()))
@@ -86,7 +88,43 @@ func (p *program) examine(ctx context.Context) []finding {
 				"redrive after %d receives, visibility timeout %v", spec.MaxReceiveCount, spec.VisibilityTimeout)})
 		}
 	}
-	return findings
+	return append(findings, p.examineSchedules(ctx)...)
+}
+
+// examineSchedules compares EventBridge with the periodic tasks.
+func (p *program) examineSchedules(ctx context.Context) []finding {
+	periodic := len(p.periodicRows(time.Now()))
+	if periodic == 0 {
+		return nil
+	}
+	found := finding{Check: "schedules"}
+	err := p.withSchedules(ctx, func(m *schedules.Manager) error {
+		plan, err := m.Plan(ctx, p.registry)
+		if err != nil {
+			return err
+		}
+		found.Check = fmt.Sprintf("schedules of group %s", plan.Group)
+		paused := 0
+		if states, err := m.States(ctx, p.registry); err == nil {
+			for _, state := range states {
+				if state == schedules.Paused {
+					paused++
+				}
+			}
+		}
+		found.OK = plan.Empty()
+		found.Detail = fmt.Sprintf("%d periodic tasks, %d of them paused", periodic, paused)
+		if !found.OK {
+			found.Detail = fmt.Sprintf("they are not what the code says: %d to create, %d to change, %d to delete",
+				plan.Count(schedules.Create), plan.Count(schedules.Update), plan.Count(schedules.Delete))
+			found.Mend = p.command("core schedules apply")
+		}
+		return nil
+	})
+	if err != nil {
+		found.OK, found.Detail = false, oneLine(err)
+	}
+	return []finding{found}
 }
 
 func endpoint(cfg aws.Config) string {

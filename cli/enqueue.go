@@ -65,6 +65,19 @@ The parameters are one JSON value; without them they are {}, and with - they are
 	return cmd
 }
 
+// enqueueWithRecord sends one job, with a record of it where the flags ask for a store.
+func (p *program) enqueueWithRecord(ctx context.Context, task tasks.AnyTask, params []byte) error {
+	store, err := p.store(ctx)
+	if err != nil {
+		return err
+	}
+	err = p.enqueue(ctx, task, params, 0, store, nil)
+	if store != nil {
+		err = errors.Join(err, store.Close())
+	}
+	return err
+}
+
 // enqueue sends one job, with a record of it where there is a store. It prints the job's ID, or calls then.
 func (p *program) enqueue(ctx context.Context, task tasks.AnyTask, params []byte, countdown time.Duration, store results.Store, then func(tasks.Job) error) error {
 	return p.withClient(ctx, func(client *sqsqueue.Client) error {

@@ -29,7 +29,12 @@ const (
 	exitOK    = 0
 	exitError = 1
 	exitUsage = 2
+	// exitChanges is that of 'schedules plan' where there is something to apply, as Terraform's.
+	exitChanges = 2
 )
+
+// errChanges ends a command whose answer, on standard output, is that something differs.
+var errChanges = errors.New("there are changes")
 
 // An Option adapts the command line to its program.
 type Option func(*program)
@@ -56,7 +61,7 @@ func WithWeb(build func(Web) http.Handler) Option {
 }
 
 // Main runs the command line of the process with the tasks of the registry, and exits: 0 when all went well, 1 after an
-// error, which is told in one line on standard error, 2 after wrong usage. SIGINT or SIGTERM end a long-running command
+// error, which is told in one line on standard error, 2 after wrong usage or when a plan has changes. SIGINT or SIGTERM end a long-running command
 // cleanly; a second one ends it at once.
 func Main(r *tasks.Registry, opts ...Option) {
 	ctx, stop := context.WithCancel(context.Background())
@@ -85,6 +90,9 @@ func Run(ctx context.Context, r *tasks.Registry, args []string, stdin io.Reader,
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if errors.Is(err, errChanges) {
+		return exitChanges
 	}
 	_, _ = fmt.Fprintf(stderr, "core: %s\n", message(err))
 	if usage := (*usageError)(nil); errors.As(err, &usage) || !p.started {
@@ -159,7 +167,8 @@ func (p *program) root() *cobra.Command {
 	p.settings.flags(root.PersistentFlags())
 	root.AddCommand(
 		p.devCommand(), p.localCommand(), p.workerCommand(), p.runCommand(), p.enqueueCommand(),
-		p.jobsCommand(), p.queuesCommand(), p.dlqCommand(), p.resultsCommand(), p.doctorCommand(), p.manifestCommand(), p.versionCommand(),
+		p.jobsCommand(), p.queuesCommand(), p.schedulesCommand(), p.dlqCommand(), p.resultsCommand(), p.doctorCommand(), p.manifestCommand(),
+		p.versionCommand(),
 	)
 	return root
 }

@@ -32,12 +32,17 @@ type settings struct {
 	output    string
 	logFormat string
 	logLevel  string
+
+	application string
+	role        string
 }
 
 func (s *settings) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.local, "local", false, "use the embedded queue of 'core dev' or 'core local' instead of AWS")
 	f.StringVar(&s.localAddr, "local-addr", DefaultLocalAddr, "address of the embedded queue")
 	f.StringVar(&s.prefix, "queue-prefix", "", "put before every queue's name, to keep environments apart")
+	f.StringVar(&s.application, "application", "", "name of the application, which its schedule groups are named after (default the last part of the module's path)")
+	f.StringVar(&s.role, "scheduler-role-arn", "", "role in which EventBridge puts messages on the queues; with it, countdowns over 15 minutes become one-time schedules")
 	f.StringVar(&s.results, "results", "", "where records of jobs are kept: none, sqlite://FILE or dynamodb://TABLE (default none; with --local a file in the state directory)")
 	f.BoolVar(&s.finalOnly, "results-final-only", false, "write only how jobs end: one write a job instead of three, but no progress and no cancelling")
 	f.StringVar(&s.output, "output", "text", "how to print data: text or json")

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"context"
+	"net/url"
+	"path"
+	"regexp"
+	"runtime/debug"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+
+	"github.com/coretasks/core/schedules"
+	"github.com/coretasks/core/sqsqueue"
+)
+
+// localRole stands for an execution role where the endpoint asks for none: the embedded one, and stand-ins for AWS.
+const localRole = "arn:aws:iam::000000000000:role/core-scheduler"
+
+// schedulerAPI returns the EventBridge Scheduler client that the flags ask for.
+func (p *program) schedulerAPI(ctx context.Context) (*scheduler.Client, error) {
+	cfg, err := p.awsConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return schedules.NewAPI(cfg), nil
+}
+
+// withSchedules calls do with what reconciles the schedules.
+func (p *program) withSchedules(ctx context.Context, do func(*schedules.Manager) error) error {
+	return p.withClient(ctx, func(client *sqsqueue.Client) error {
+		api, err := p.schedulerAPI(ctx)
+		if err != nil {
+			return err
+		}
+		manager, err := p.manager(api, client, p.role(api.Options().BaseEndpoint))
+		if err != nil {
+			return err
+		}
+		return do(manager)
+	})
+}
+
+func (p *program) manager(api schedules.API, queues schedules.Queues, role string) (*schedules.Manager, error) {
+	manager, err := schedules.New(api, queues, schedules.Config{
+		Prefix: p.settings.prefix, Application: p.application(), RoleARN: role,
+	})
+	if err != nil {
+		return nil, &usageError{err: err}
+	}
+	return manager, nil
+}
+
+// role is the execution role of schedules. Only AWS itself looks at it.
+func (p *program) role(endpoint *string) string {
+	if p.settings.role == "" && standIn(endpoint) {
+		return localRole
+	}
+	return p.settings.role
+}
+
+// standIn reports whether an endpoint is not AWS's own.
+func standIn(endpoint *string) bool {
+	at, err := url.Parse(aws.ToString(endpoint))
+	if err != nil || at.Host == "" {
+		return false
+	}
+	for _, own := range []string{".amazonaws.com", ".amazonaws.com.cn", ".api.aws"} {
+		if strings.HasSuffix(at.Hostname(), own) {
+			return false
+		}
+	}
+	return true
+}
+
+var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
+
+// application names the program's schedule group: by the flag, or by the last part of its module's path, which all
+// commands of a program share.
+func (p *program) application() string {
+	if p.settings.application != "" {
+		return p.settings.application
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Path == "" {
+		return "core"
+	}
+	module := info.Main.Path
+	if majorVersion.MatchString(path.Base(module)) {
+		module = path.Dir(module)
+	}
+	return path.Base(module)
+}
