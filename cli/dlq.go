@@ -65,14 +65,14 @@ func (f *letterFlags) filter() (deadletters.Filter, error) {
 	return filter, nil
 }
 
+func (p *program) unknownQueue(queue string) error {
+	return &sqsqueue.UnknownQueueError{Queue: queue, Known: p.queueList(sqsqueue.WorkerConfig{})}
+}
+
 // withLetters calls do with the dead letters of a queue.
 func (p *program) withLetters(ctx context.Context, queue string, records results.Store, do func(*deadletters.Queue) error) error {
-	if specs := p.registry.Queues(); !slices.ContainsFunc(specs, func(s tasks.QueueSpec) bool { return s.Name == queue }) {
-		known := make([]string, len(specs))
-		for i, s := range specs {
-			known[i] = s.Name
-		}
-		return &sqsqueue.UnknownQueueError{Queue: queue, Known: known}
+	if !slices.Contains(p.queueList(sqsqueue.WorkerConfig{}), queue) {
+		return p.unknownQueue(queue)
 	}
 	api, err := p.api(ctx, oneShot)
 	if err != nil {

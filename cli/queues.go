@@ -12,13 +12,13 @@ import (
 func (p *program) queuesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "queues",
-		Short: "Create and look at the queues of the tasks",
+		Short: "Create, look at and empty the queues of the tasks",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usagef("name one of: apply, list")
+			return usagef("name one of: apply, list, purge")
 		},
 	}
-	cmd.AddCommand(p.queuesApplyCommand(), p.queuesListCommand())
+	cmd.AddCommand(p.queuesApplyCommand(), p.queuesListCommand(), p.queuesPurgeCommand())
 	return cmd
 }
 

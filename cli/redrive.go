@@ -126,7 +126,7 @@ func printReport(w io.Writer, q *deadletters.Queue, r deadletters.Report) error 
 		{r.Finished, "deleted: their jobs have succeeded meanwhile"},
 		{r.Again, "left whose jobs were redriven a moment ago and are dead again"},
 		{r.Others, "left that do not match"},
-		{r.Hidden, fmt.Sprintf("held by another process, for up to %v", deadletters.Hold)},
+		{r.Hidden, fmt.Sprintf("held by another process, for up to %v; run this again then", deadletters.Hold)},
 		{r.Refused, "refused:"},
 	} {
 		if line.n == 0 {
