@@ -159,7 +159,7 @@ func ofParams(errs ...*tasks.ParamsError) *problem {
 // ofQueue translates a failure of the queue. What AWS said goes to the log only: it names accounts and endpoints.
 func ofQueue(err error) error {
 	detail := "Try again in a moment."
-	for _, known := range []error{sqsqueue.ErrUnreachable, sqsqueue.ErrQueueMissing, sqsqueue.ErrNotSQS, sqsqueue.ErrClosed} {
+	for _, known := range []error{sqsqueue.ErrUnreachable, sqsqueue.ErrQueueMissing, sqsqueue.ErrNotSQS, sqsqueue.ErrClosed, tasks.ErrUnknownOutcome} {
 		if errors.Is(err, known) {
 			detail = sentence(known.Error())
 		}

@@ -2,6 +2,7 @@ package results
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -15,7 +16,9 @@ func (e *LostError) Error() string {
 	return fmt.Sprintf("the results store was down: how %d jobs ended was not recorded", e.Jobs)
 }
 
-// Track returns a sender that makes a record, in state queued, of each job that the given one has sent. A job whose record
+// Track returns a sender that makes a record, in state queued, of each job that the given one has sent, or may have sent
+// ([tasks.ErrUnknownOutcome]): such a job can be followed and cancelled, and when it is enqueued again with the same ID
+// the record stays what it is by then. A job that was refused has none. A job whose record
 // can't be written was sent all the same: that is logged, and the worker makes the record when the job starts.
 func Track(to tasks.Sender, store Store, logger *slog.Logger) tasks.Sender {
 	if logger == nil {
@@ -35,7 +38,7 @@ func (t *tracker) Send(ctx context.Context, msgs []tasks.Message) []error {
 	errs := t.to.Send(ctx, msgs)
 	records := make([]Record, 0, len(msgs))
 	for i, m := range msgs {
-		if errs == nil || errs[i] == nil {
+		if errs == nil || errs[i] == nil || errors.Is(errs[i], tasks.ErrUnknownOutcome) {
 			records = append(records, Record{
 				ID: m.Envelope.ID, Task: m.Envelope.Task, Queue: m.Queue, State: Queued, EnqueuedAt: m.Envelope.EnqueuedAt,
 			})

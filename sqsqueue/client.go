@@ -139,7 +139,10 @@ func (c *Client) forget(queue string) {
 	delete(c.arns, queue)
 }
 
-// Send implements [tasks.Sender]. Each error is an [*Error], or a [*TooLargeError] inside one.
+// Send implements [tasks.Sender]. Each error is an [*Error], or a [*TooLargeError] inside one. One that matches
+// [tasks.ErrUnknownOutcome] leaves open whether the job is in the queue: a request was sent and its answer lost (a time limit, a
+// connection reset), or it was a 5xx; or ctx ended while the request was under way. The SDK repeats such a request by
+// itself, so a job can be in the queue twice also where Send succeeds.
 func (c *Client) Send(ctx context.Context, msgs []tasks.Message) []error {
 	if len(msgs) == 1 {
 		if err := c.sendOne(ctx, msgs[0]); err != nil {

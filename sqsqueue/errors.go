@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/coretasks/core/tasks"
 )
 
 var (
@@ -72,6 +74,9 @@ func wrap(op, queue string, err error) error {
 	}
 	if api := smithy.APIError(nil); errors.As(err, &api) && strings.Contains(api.ErrorCode(), "AccessDenied") {
 		return &Error{Op: op, Queue: queue, Err: fmt.Errorf("%w: allow %s on it (%w)", ErrDenied, action(op), api)}
+	}
+	if errors.Is(err, tasks.ErrUnknownOutcome) { // explained already
+		return &Error{Op: op, Queue: queue, Err: err}
 	}
 	return &Error{Op: op, Queue: queue, Err: explain(err)}
 }

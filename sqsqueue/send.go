@@ -75,7 +75,12 @@ func (s *sender) sendAll(ctx context.Context, outs []outgoing) []error {
 }
 
 func (s *sender) explain(err error) error {
-	if errors.Is(err, batch.ErrClosed) {
+	switch {
+	case errors.Is(err, batch.ErrUnderWay) && errors.Is(err, batch.ErrClosed):
+		err = unknown(ErrClosed)
+	case errors.Is(err, batch.ErrUnderWay):
+		err = unknown(err)
+	case errors.Is(err, batch.ErrClosed):
 		err = ErrClosed
 	}
 	if own, ok := errors.AsType[*Error](err); ok {
@@ -90,18 +95,25 @@ func (s *sender) handle(ctx context.Context, items []outgoing) []error {
 	if err != nil {
 		return repeat(err, len(items))
 	}
-	out, err := s.client.api.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(url), Entries: sendEntries(items)})
+	var tries attempts
+	out, err := s.client.api.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(url), Entries: sendEntries(items)}, tries.follow)
 	if err != nil {
 		if missing := (*types.QueueDoesNotExist)(nil); errors.As(err, &missing) {
 			s.client.forget(s.queue)
 		}
-		return repeat(wrap("send", s.client.FullName(s.queue), err), len(items))
+		return repeat(wrap("send", s.client.FullName(s.queue), tries.outcome(err)), len(items))
 	}
 	succeeded := make([]*string, len(out.Successful))
 	for i, e := range out.Successful {
 		succeeded[i] = e.Id
 	}
-	return entryErrors(len(items), succeeded, out.Failed)
+	errs := entryErrors(len(items), succeeded, out.Failed)
+	for i, err := range errs {
+		if errors.Is(err, ErrNotSQS) { // the answer says nothing of it
+			errs[i] = unknown(err)
+		}
+	}
+	return errs
 }
 
 func sendEntries(items []outgoing) []types.SendMessageBatchRequestEntry {

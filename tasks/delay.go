@@ -28,12 +28,14 @@ type Message struct {
 // A Sender puts jobs on their queues. Package sqsqueue has the one for SQS, package taskstest one for tests.
 type Sender interface {
 	// Send returns when the queues have answered for each message: nil when all were accepted, otherwise one error for
-	// each message in the order given, nil for those that were accepted.
+	// each message in the order given, nil for those that were accepted. An error that matches [ErrUnknownOutcome] is for a
+	// message that may have been accepted, any other for one that was not.
 	Send(ctx context.Context, msgs []Message) []error
 }
 
 // Delay enqueues one job and returns as soon as the queue has accepted it; nothing is executed here. The error is an
-// [*EnqueueError]. Jobs run at least once; their order is not kept.
+// [*EnqueueError]: the job was refused, or, with [EnqueueError.Unknown], may be in the queue; it then has the job's ID, with
+// which it can be enqueued again. Jobs run at least once; their order is not kept.
 func (t *Task[P, R]) Delay(ctx context.Context, to Sender, params P, opts ...DelayOption) (Job, error) {
 	raw, err := marshal(params)
 	if err != nil {

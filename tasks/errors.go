@@ -20,6 +20,12 @@ var (
 	// ErrUnknownTask says that no task of that name is registered.
 	ErrUnknownTask = errors.New("unknown task")
 
+	// ErrUnknownOutcome says that a job may be in the queue although enqueuing it failed: it was sent, and the answer did
+	// not come or did not say. Enqueue it again with the same ID ([JobID]): with a results store the job's second delivery
+	// is skipped once it has succeeded, where a new ID would do the work twice. Any other error means that the
+	// job is not in the queue.
+	ErrUnknownOutcome = errors.New("whether the queue took the job is not known, since the answer was lost")
+
 	// ErrInvalidCountdown says that a countdown is negative, or that it or the time of [At] is further away than
 	// [MaxCountdown].
 	ErrInvalidCountdown = errors.New("a countdown must be 0 or more and at most 365 days")
@@ -151,17 +157,23 @@ func (e *ParamsError) Error() string {
 	return fmt.Sprintf("parameters of task %q: field %q: %s", e.Task, e.Field, e.Problem)
 }
 
-// An EnqueueError says which job was not enqueued, and why. Unwrap gives the reason.
+// An EnqueueError says which job was not enqueued, or not for certain, and why. Unwrap gives the reason.
 type EnqueueError struct {
 	Job Job
 	Err error
 }
 
 func (e *EnqueueError) Error() string {
+	if e.Unknown() {
+		return fmt.Sprintf("enqueue task %q on queue %q (job %s): %v", e.Job.Task, e.Job.Queue, e.Job.ID, e.Err)
+	}
 	return fmt.Sprintf("enqueue task %q on queue %q: %v", e.Job.Task, e.Job.Queue, e.Err)
 }
 
 func (e *EnqueueError) Unwrap() error { return e.Err }
+
+// Unknown reports whether the job may be in the queue all the same; see [ErrUnknownOutcome]. If not, it was refused.
+func (e *EnqueueError) Unknown() bool { return errors.Is(e.Err, ErrUnknownOutcome) }
 
 // A BulkError says which items of a DelayMany were not enqueued; all others were.
 type BulkError struct {

@@ -20,6 +20,9 @@ import (
 // ErrClosed is what an item gets that was added after Close, or that Close could not flush in time.
 var ErrClosed = errors.New("batcher is closed")
 
+// ErrUnderWay is what an item gets whose answer nobody waited for, beside why: its caller's context ended, or Close's.
+var ErrUnderWay = errors.New("no answer was waited for")
+
 // Config sets a [Batcher]'s limits.
 type Config[T any] struct {
 	// Handle carries out one batch and returns an error for each item in order, or nil when all went well. Its context
@@ -95,7 +98,7 @@ type flight[T any] struct {
 }
 
 // Do adds one item and waits until its batch was handled. When ctx ends first it returns ctx's cause: an item that was
-// still pending is dropped, one that is under way may yet succeed.
+// still pending is dropped, one that is under way may yet succeed, and then the error is [ErrUnderWay] as well.
 func (b *Batcher[T]) Do(ctx context.Context, item T) error {
 	answer := make(chan error, 1)
 	e := b.entry(item, func(err error) { answer <- err })
@@ -195,11 +198,14 @@ func (b *Batcher[T]) add(ctx context.Context, entries ...*entry[T]) error {
 
 // leave settles an entry whose caller waits no longer, and ends a batch that nobody waits for.
 func (b *Batcher[T]) leave(e *entry[T], err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e.flight != nil {
+		err = fmt.Errorf("%w: %w", ErrUnderWay, err)
+	}
 	if !e.settle(err) {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if e.flight == nil {
 		b.drop()
 		return
@@ -378,22 +384,25 @@ func (b *Batcher[T]) Close(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	for _, e := range b.unsettled() {
+	pending, underWay := b.unsettled()
+	for _, e := range pending {
 		e.settle(ErrClosed)
+	}
+	for _, e := range underWay {
+		e.settle(fmt.Errorf("%w: %w", ErrUnderWay, ErrClosed))
 	}
 	return context.Cause(ctx)
 }
 
-// unsettled takes the pending entries and lists them with those under way.
-func (b *Batcher[T]) unsettled() []*entry[T] {
+// unsettled takes the pending entries, and lists those under way.
+func (b *Batcher[T]) unsettled() (pending, underWay []*entry[T]) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	rest := b.pending
-	b.pending = nil
+	pending, b.pending = b.pending, nil
 	for f := range b.flights {
-		rest = append(rest, f.entries...)
+		underWay = append(underWay, f.entries...)
 	}
-	return rest
+	return pending, underWay
 }
 
 // tellIdle lets Close return once nothing is left. The caller holds mu.
