@@ -34,7 +34,7 @@ func TestBadInput(t *testing.T) {
 		"too many arguments":     {args: "worker now", code: 2, want: `unknown command "now"`},
 		"unknown task":           {args: "enqueue nota", code: 1, want: `unknown task "nota": this program has note, note.urgent`},
 		"wrong type":             {args: "enqueue note", last: `{"text":7}`, code: 1, want: `parameters of task "note": field "text": must be a string, not a JSON number`},
-		"unknown field":          {args: "enqueue note", last: `{"txt":"a"}`, code: 1, want: `field "txt": is not a parameter of this task; it has text, millis, fail, permanent`},
+		"unknown field":          {args: "enqueue note", last: `{"txt":"a"}`, code: 1, want: `field "txt": is not a parameter of this task; it has text, millis, fail, permanent, die`},
 		"invalid JSON":           {args: "enqueue note", last: `{"text":`, code: 1, want: `parameters of task "note": not valid JSON: it ends too early`},
 		"invalid JSON on stdin":  {args: "enqueue note -", stdin: `{text}`, code: 1, want: `not valid JSON: invalid character 't'`},
 		"bytes that are no text": {args: "enqueue note -", stdin: "{\"text\":\"\xff\"}", code: 1, want: "not valid UTF-8"},
@@ -75,7 +75,9 @@ func TestBadInput(t *testing.T) {
 		"redrive no such job":    {args: "dlq redrive default --job j1", code: 1, want: `has no dead letter of job "j1"`},
 		"purge what":             {args: "dlq purge default --yes", code: 2, want: "say which letters"},
 		"purge without asking":   {args: "dlq purge default --all", code: 2, want: "there is no terminal to ask at: add --yes"},
-		"queues without a verb":  {args: "queues", code: 2, want: "name one of: apply, list"},
+		"queues without a verb":  {args: "queues", code: 2, want: "name one of: apply, list, purge"},
+		"purge jobs unasked":     {args: "queues purge default", code: 2, want: "there is no terminal to ask at: add --yes"},
+		"purge no such queue":    {args: "queues purge dfault --yes", code: 1, want: `no task uses queue "dfault": this program has default, high-priority`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -20,6 +20,7 @@ func Run(t *testing.T, enter func(*testing.T) *World) {
 		"enqueue, delay, work, retry, die":                killedByNothing,
 		"a worker killed in the middle of ten jobs":       killedInTheMiddle,
 		"a worker that is told to stop in the middle":     stoppedInTheMiddle,
+		"jobs that kill their worker":                     poison,
 		"records, results and cancelling":                 recordsAndResults,
 		"duplicates with a results store":                 duplicates,
 		"a worker whose queues are missing or do not fit": queuesThatDoNotFit,

@@ -44,6 +44,8 @@ type NoteParams struct {
 	Fail int `json:"fail"`
 	// Permanent makes every failure permanent.
 	Permanent bool `json:"permanent"`
+	// Die is how the task ends its process: exit or kill.
+	Die string `json:"die"`
 }
 
 // registry has one task on each of two queues that writes its life into dir/diary.
@@ -60,6 +62,9 @@ func registry(dir string) *tasks.Registry {
 		a, _ := tasks.Current(ctx)
 		if err := write(fmt.Sprintf("start %s %d %d", a.ID, a.Number, time.Now().UnixMilli())); err != nil {
 			return "", err
+		}
+		if p.Die != "" {
+			die(p.Die)
 		}
 		select {
 		case <-time.After(time.Duration(p.Millis) * time.Millisecond):
@@ -78,6 +83,7 @@ func registry(dir string) *tasks.Registry {
 		tasks.Define("note", note, tasks.MaxRetries(2), tasks.RetryDelay(2*time.Second)),
 		tasks.Define("note.urgent", note, tasks.Queue("high-priority")),
 		tasks.QueueSettings{Name: "default", VisibilityTimeout: tasks.MinVisibilityTimeout},
+		tasks.QueueSettings{Name: "high-priority", VisibilityTimeout: tasks.MinVisibilityTimeout},
 	)
 }
 
