@@ -175,7 +175,7 @@ func (e *EnqueueError) Unwrap() error { return e.Err }
 // Unknown reports whether the job may be in the queue all the same; see [ErrUnknownOutcome]. If not, it was refused.
 func (e *EnqueueError) Unknown() bool { return errors.Is(e.Err, ErrUnknownOutcome) }
 
-// A BulkError says which items of a DelayMany were not enqueued; all others were.
+// A BulkError says which items of a DelayMany were not enqueued, or not for certain; all others were.
 type BulkError struct {
 	// Total is the number of items of the call.
 	Total int

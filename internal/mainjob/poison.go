@@ -61,7 +61,7 @@ func poison(t *testing.T, w *World) {
 			Attempts int    `json:"attempts"`
 		}
 	}
-	Await(t, "both are dead letters", func() bool {
+	dead := func() int {
 		for i, p := range workers {
 			select {
 			case <-p.done:
@@ -72,11 +72,13 @@ func poison(t *testing.T, w *World) {
 		}
 		for queue, d := range w.depths(t) {
 			if strings.HasSuffix(queue, "high-priority") {
-				return d.Dead == 2
+				return d.Dead
 			}
 		}
-		return false
-	})
+		return 0
+	}
+	Await(t, "the first is a dead letter", func() bool { return dead() > 0 })
+	Await(t, "both are dead letters", func() bool { return dead() == 2 })
 	if err := json.Unmarshal([]byte(w.Must(t, "dlq", "list", "high-priority", "--output", "json")), &list); err != nil {
 		t.Fatal(err)
 	}
