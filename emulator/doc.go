@@ -1,8 +1,10 @@
-// Package emulator is Amazon SQS's standard queues in process: the same operations, limits, error codes and timing
-// as the service, kept in memory or in one SQLite file, with the AWS JSON protocol in front for any AWS SDK or CLI.
+// Package emulator is Amazon SQS's standard queues and EventBridge Scheduler in process: the same operations, limits,
+// error codes and timing as the services, kept in memory or in one SQLite file, with the AWS protocols in front for any
+// AWS SDK or CLI.
 //
-// [Open] starts one. [Emulator.SQS] gives an object with the methods of *sqs.Client, so that a program or a test talks
-// to it without a socket; [Emulator.Handler] serves the same state over HTTP.
+// [Open] starts one. [Emulator.SQS] and [Emulator.Scheduler] give objects with the methods of *sqs.Client and
+// *scheduler.Client, so that a program or a test talks to them without a socket; [Emulator.Handler] serves the same
+// state over HTTP.
 //
 // # What is kept, and when
 //
@@ -15,7 +17,17 @@
 // When a commit fails (the disk is full, say), the calls that wanted it fail with InternalError and memory goes
 // back to what the file holds. Reads go on; so does everything else as soon as there is room again.
 //
-// # Where it differs from the service
+// # Schedules
+//
+// A schedule fires at the second of its time, into queues of the same emulator: as a templated SQS target or as one of the
+// universal targets aws-sdk:sqs:sendMessage and aws-sdk:sqs:sendMessageBatch. What a firing sends and the note that it
+// did are one commit, so a crash neither loses nor repeats it, and setting the clock back fires nothing twice. Of the
+// firings that came due while no process had the file open, the latest is made up for, if it is no older than the
+// schedule's maximum event age; earlier ones are dropped. A failed attempt is repeated after 1, 2, 4 … 512 seconds.
+//
+// Without schedules nothing runs in the background; with them, one timer for the next that is due.
+//
+// # Where it differs from the services
 //
 //   - The older query protocol (form bodies, XML answers) is not served; SDKs of before November 2023 speak only that.
 //   - FIFO queues are refused with UnsupportedOperation. Signatures, policies and encryption settings are stored and
@@ -23,5 +35,13 @@
 //   - PurgeQueue and DeleteQueue take effect at once. Counts that SQS calls approximate are exact.
 //   - Messages come in the order in which they became visible; MessageGroupId is kept and returned, and changes
 //     nothing about the order.
+//   - Targets of schedules other than those above are refused. Roles and KMS keys are stored and not used.
+//   - EventBridge Scheduler fires some time within the minute, this at the second. The place within a flexible window
+//     follows from the schedule's name and the instant.
+//   - A one-time schedule whose time is past when it is created fires at once, if it is no older than its maximum event
+//     age. AWS's guide does not say what the service does.
+//   - A StartDate of more than 5 minutes ago is refused, by UpdateSchedule as well; that, too, the guide leaves open.
+//   - Disabling a schedule drops what it was still retrying. Its times during the pause do not fire afterwards.
+//   - DeleteScheduleGroup takes effect at once. The ClientToken of a deletion is checked and not remembered.
 //   - ChangeMessageVisibility on a message that is not in flight is MessageNotInflight, as the API reference has it.
 package emulator

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/coretasks/core/internal/conformance"
 	"github.com/coretasks/core/internal/sqstest"
 	"github.com/coretasks/core/internal/testenv"
 )
@@ -19,7 +20,7 @@ func TestSQS(t *testing.T) {
 	)
 	sqstest.Run(t, sqstest.Harness{
 		API: sqs.NewFromConfig(testenv.LocalStack(t)),
-		Deviations: map[string]string{
+		Known: conformance.Known{Deviations: map[string]string{
 			"AttributeRanges/VisibilityTimeout":             unchecked,
 			"AttributeRanges/MaximumMessageSize":            unchecked,
 			"AttributeRanges/MessageRetentionPeriod":        unchecked,
@@ -51,8 +52,8 @@ func TestSQS(t *testing.T) {
 			"MoveTaskRenews":              "LocalStack moves the message itself",
 			"MoveTaskCancelEnded":         "LocalStack accepts it and does nothing",
 		},
-		Harmful: map[string]string{
-			"RedrivePolicyNoJSON": "LocalStack stores it and then fails on every call that looks at redrive policies",
-		},
+			Harmful: map[string]string{
+				"RedrivePolicyNoJSON": "LocalStack stores it and then fails on every call that looks at redrive policies",
+			}},
 	})
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/coretasks/core/internal/conformance"
 )
 
 var attributeTests = []func(*check){
@@ -62,7 +64,7 @@ func attributeBoundsAccepted(c *check) {
 	q := c.newQueue()
 	for name, bounds := range attributeBounds {
 		for _, good := range bounds {
-			c.ok(q.setAttribute(name, strconv.Itoa(good)), fmt.Sprintf("SetQueueAttributes %s=%d", name, good))
+			c.OK(q.setAttribute(name, strconv.Itoa(good)), fmt.Sprintf("SetQueueAttributes %s=%d", name, good))
 			if got := q.attributes()[name]; got != strconv.Itoa(good) {
 				c.Errorf("%s is %s, want %d", name, got, good)
 			}
@@ -75,17 +77,17 @@ func attributeRanges(c *check) {
 		c.in(name, func(c *check) {
 			q := c.newQueue()
 			for _, bad := range []string{strconv.Itoa(bounds[0] - 1), strconv.Itoa(bounds[1] + 1), "many", "1.5"} {
-				c.refused(q.setAttribute(name, bad), fmt.Sprintf("SetQueueAttributes %s=%s", name, bad), "InvalidAttributeValue")
+				c.Refused(q.setAttribute(name, bad), fmt.Sprintf("SetQueueAttributes %s=%s", name, bad), "InvalidAttributeValue")
 				newName := c.newName()
-				_, err := c.api.CreateQueue(c.ctx, &sqs.CreateQueueInput{QueueName: &newName, Attributes: map[string]string{name: bad}})
-				c.refused(err, fmt.Sprintf("CreateQueue with %s=%s", name, bad), "InvalidAttributeValue")
+				_, err := c.api.CreateQueue(c.Ctx, &sqs.CreateQueueInput{QueueName: &newName, Attributes: map[string]string{name: bad}})
+				c.Refused(err, fmt.Sprintf("CreateQueue with %s=%s", name, bad), "InvalidAttributeValue")
 			}
 		})
 	}
 }
 
 func (q queue) setAttribute(name, value string) error {
-	_, err := q.api.SetQueueAttributes(q.ctx, &sqs.SetQueueAttributesInput{
+	_, err := q.api.SetQueueAttributes(q.Ctx, &sqs.SetQueueAttributesInput{
 		QueueUrl: &q.url, Attributes: map[string]string{name: value},
 	})
 	return err
@@ -97,19 +99,19 @@ func attributeNames(c *check) {
 	if len(got) != 2 || got["VisibilityTimeout"] != "30" || got["QueueArn"] == "" {
 		c.Errorf("GetQueueAttributes of two answered %v", got)
 	}
-	_, err := c.api.GetQueueAttributes(c.ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url, AttributeNames: []types.QueueAttributeName{"Unknown"}})
-	wantError[*types.InvalidAttributeName](c, err, "GetQueueAttributes of an unknown name")
-	wantError[*types.InvalidAttributeName](c, q.setAttribute("Unknown", "1"), "SetQueueAttributes of an unknown name")
+	_, err := c.api.GetQueueAttributes(c.Ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url, AttributeNames: []types.QueueAttributeName{"Unknown"}})
+	conformance.WantError[*types.InvalidAttributeName](c.Case, err, "GetQueueAttributes of an unknown name")
+	conformance.WantError[*types.InvalidAttributeName](c.Case, q.setAttribute("Unknown", "1"), "SetQueueAttributes of an unknown name")
 	// What the service counts cannot be set.
-	c.refused(q.setAttribute("QueueArn", "arn"), "SetQueueAttributes of QueueArn", "InvalidAttributeName")
+	c.Refused(q.setAttribute("QueueArn", "arn"), "SetQueueAttributes of QueueArn", "InvalidAttributeName")
 }
 
 func setAttributes(c *check) {
 	q := c.newQueue("DelaySeconds", "5")
-	_, err := c.api.SetQueueAttributes(c.ctx, &sqs.SetQueueAttributesInput{
+	_, err := c.api.SetQueueAttributes(c.Ctx, &sqs.SetQueueAttributesInput{
 		QueueUrl: &q.url, Attributes: map[string]string{"VisibilityTimeout": "60", "MaximumMessageSize": "2048"},
 	})
-	c.ok(err, "SetQueueAttributes")
+	c.OK(err, "SetQueueAttributes")
 	got := q.attributes()
 	for name, want := range map[string]string{"VisibilityTimeout": "60", "MaximumMessageSize": "2048", "DelaySeconds": "5"} {
 		if got[name] != want {
@@ -120,10 +122,10 @@ func setAttributes(c *check) {
 
 func setAttributesAllOrNothing(c *check) {
 	q := c.newQueue()
-	_, err := c.api.SetQueueAttributes(c.ctx, &sqs.SetQueueAttributesInput{
+	_, err := c.api.SetQueueAttributes(c.Ctx, &sqs.SetQueueAttributesInput{
 		QueueUrl: &q.url, Attributes: map[string]string{"VisibilityTimeout": "60", "DelaySeconds": "901"},
 	})
-	c.refused(err, "SetQueueAttributes with one bad value", "InvalidAttributeValue")
+	c.Refused(err, "SetQueueAttributes with one bad value", "InvalidAttributeValue")
 	if got := q.attributes()["VisibilityTimeout"]; got != "30" {
 		c.Errorf("VisibilityTimeout is %s after the refusal, want 30", got)
 	}
@@ -143,7 +145,7 @@ func approximateCounts(c *check) {
 	wantCounts := func(when, visible, notVisible, delayed string) {
 		c.Helper()
 		var got map[string]string
-		c.eventually(fmt.Sprintf("%s %s waiting, %s in flight, %s delayed", when, visible, notVisible, delayed), func() bool {
+		c.Eventually(fmt.Sprintf("%s %s waiting, %s in flight, %s delayed", when, visible, notVisible, delayed), func() bool {
 			got = q.attributes()
 			return got["ApproximateNumberOfMessages"] == visible &&
 				got["ApproximateNumberOfMessagesNotVisible"] == notVisible &&

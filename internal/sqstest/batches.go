@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/coretasks/core/internal/conformance"
 )
 
 var batchTests = []func(*check){
@@ -24,7 +26,7 @@ func entry(id, body string) sendEntry {
 }
 
 func (q queue) sendBatch(entries ...sendEntry) (*sqs.SendMessageBatchOutput, error) {
-	return q.api.SendMessageBatch(q.ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
+	return q.api.SendMessageBatch(q.Ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
 }
 
 func sendBatch(c *check) {
@@ -34,7 +36,7 @@ func sendBatch(c *check) {
 	with.MessageAttributes = attributes
 	entries := []sendEntry{with, entry("Second-2", "two"), entry(strings.Repeat("i", 80), "three")}
 	out, err := q.sendBatch(entries...)
-	c.ok(err, "SendMessageBatch")
+	c.OK(err, "SendMessageBatch")
 	if len(out.Failed) != 0 || len(out.Successful) != len(entries) {
 		c.Fatalf("SendMessageBatch: %d successful, %d failed, want %d and 0", len(out.Successful), len(out.Failed), len(entries))
 	}
@@ -83,7 +85,7 @@ func sendBatchPartlyFails(c *check) {
 		c.in(name, func(c *check) {
 			q := c.newQueue("MaximumMessageSize", "1024")
 			out, err := q.sendBatch(entry("good1", "one"), tt.bad, entry("good2", "two"))
-			c.ok(err, "SendMessageBatch")
+			c.OK(err, "SendMessageBatch")
 			if len(out.Successful) != 2 || len(out.Failed) != 1 {
 				c.Fatalf("SendMessageBatch: %d successful, %d failed, want 2 and 1", len(out.Successful), len(out.Failed))
 			}
@@ -97,7 +99,7 @@ func sendBatchPartlyFails(c *check) {
 func sendBatchSendersFault(c *check) {
 	q := c.newQueue()
 	out, err := q.sendBatch(entry("good", "one"), entry("bad", "\x01"))
-	c.ok(err, "SendMessageBatch")
+	c.OK(err, "SendMessageBatch")
 	if len(out.Failed) != 1 || !out.Failed[0].SenderFault {
 		c.Errorf("SendMessageBatch: %d failed, want one, with SenderFault", len(out.Failed))
 	}
@@ -133,7 +135,7 @@ func sendBatchRefused(c *check) {
 			entries = append(entries, entry(id, "x"))
 		}
 		_, err := q.sendBatch(entries...)
-		c.refused(err, "SendMessageBatch with "+name, tt.code)
+		c.Refused(err, "SendMessageBatch with "+name, tt.code)
 	}
 	q.staysEmpty()
 }
@@ -142,7 +144,7 @@ func sendBatchTooLong(c *check) {
 	q := c.newQueue()
 	half := strings.Repeat("x", mebibyte/2)
 	_, err := q.sendBatch(entry("a", half), entry("b", half+"x"))
-	wantError[*types.BatchRequestTooLong](c, err, "SendMessageBatch of 1 MiB and a byte")
+	conformance.WantError[*types.BatchRequestTooLong](c.Case, err, "SendMessageBatch of 1 MiB and a byte")
 	q.staysEmpty()
 }
 
@@ -153,7 +155,7 @@ func sendBatchFull(c *check) {
 		entries = append(entries, entry(strconv.Itoa(i), strings.Repeat("x", mebibyte/10)))
 	}
 	out, err := q.sendBatch(entries...)
-	c.ok(err, "SendMessageBatch of 1 MiB")
+	c.OK(err, "SendMessageBatch of 1 MiB")
 	if len(out.Successful) != 10 {
 		c.Fatalf("%d of 10 entries were accepted", len(out.Successful))
 	}
@@ -166,12 +168,12 @@ func deleteBatch(c *check) {
 		q.send("x")
 	}
 	received := q.receiveAll(3, hiding(30))
-	out, err := c.api.DeleteMessageBatch(c.ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &q.url, Entries: []types.DeleteMessageBatchRequestEntry{
+	out, err := c.api.DeleteMessageBatch(c.Ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &q.url, Entries: []types.DeleteMessageBatchRequestEntry{
 		{Id: aws.String("first"), ReceiptHandle: received[0].ReceiptHandle},
 		{Id: aws.String("invented"), ReceiptHandle: aws.String("no-such-handle")},
 		{Id: aws.String("second"), ReceiptHandle: received[1].ReceiptHandle},
 	}})
-	c.ok(err, "DeleteMessageBatch")
+	c.OK(err, "DeleteMessageBatch")
 	done := []string{}
 	for _, entry := range out.Successful {
 		done = append(done, aws.ToString(entry.Id))
@@ -181,7 +183,7 @@ func deleteBatch(c *check) {
 		c.Fatalf("DeleteMessageBatch: successful %v, %d failed; want first and second, 1 failed", done, len(out.Failed))
 	}
 	wantFailed(c, "DeleteMessageBatch", out.Failed[0], "invented", "ReceiptHandleIsInvalid")
-	c.ok(q.changeVisibility(received[2], 0), "ChangeMessageVisibility")
+	c.OK(q.changeVisibility(received[2], 0), "ChangeMessageVisibility")
 	if got := q.receiveOne(); aws.ToString(got.MessageId) != aws.ToString(received[2].MessageId) {
 		c.Errorf("received %s, want the one that was not deleted", aws.ToString(got.MessageId))
 	}
@@ -189,7 +191,7 @@ func deleteBatch(c *check) {
 
 func wantFailed(c *check, doing string, failed types.BatchResultErrorEntry, id, code string) {
 	c.Helper()
-	if aws.ToString(failed.Id) != id || !codeIn(aws.ToString(failed.Code), []string{code}) {
+	if aws.ToString(failed.Id) != id || !conformance.CodeIn(aws.ToString(failed.Code), []string{code}) {
 		c.Errorf("%s: %s failed with %s, want %s with %s", doing, aws.ToString(failed.Id), aws.ToString(failed.Code), id, code)
 	}
 }
@@ -201,8 +203,8 @@ func deleteBatchRefused(c *check) {
 		for _, id := range tt.ids {
 			entries = append(entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(id), ReceiptHandle: aws.String("x")})
 		}
-		_, err := c.api.DeleteMessageBatch(c.ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &q.url, Entries: entries})
-		c.refused(err, "DeleteMessageBatch with "+name, tt.code)
+		_, err := c.api.DeleteMessageBatch(c.Ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &q.url, Entries: entries})
+		c.Refused(err, "DeleteMessageBatch with "+name, tt.code)
 	}
 }
 
@@ -212,7 +214,7 @@ func changeVisibilityBatch(c *check) {
 		q.send(fmt.Sprint(i))
 	}
 	received := q.receiveAll(3)
-	out, err := c.api.ChangeMessageVisibilityBatch(c.ctx, &sqs.ChangeMessageVisibilityBatchInput{
+	out, err := c.api.ChangeMessageVisibilityBatch(c.Ctx, &sqs.ChangeMessageVisibilityBatchInput{
 		QueueUrl: &q.url,
 		Entries: []types.ChangeMessageVisibilityBatchRequestEntry{
 			{Id: aws.String("back"), ReceiptHandle: received[0].ReceiptHandle, VisibilityTimeout: 0},
@@ -220,7 +222,7 @@ func changeVisibilityBatch(c *check) {
 			{Id: aws.String("longer"), ReceiptHandle: received[1].ReceiptHandle, VisibilityTimeout: 60},
 		},
 	})
-	c.ok(err, "ChangeMessageVisibilityBatch")
+	c.OK(err, "ChangeMessageVisibilityBatch")
 	if len(out.Successful) != 2 || len(out.Failed) != 1 {
 		c.Fatalf("ChangeMessageVisibilityBatch: %d successful, %d failed, want 2 and 1", len(out.Successful), len(out.Failed))
 	}
@@ -234,13 +236,13 @@ func changeVisibilityBatchOutOfRange(c *check) {
 	q := c.newQueue()
 	q.send("x")
 	m := q.receiveOne()
-	out, err := c.api.ChangeMessageVisibilityBatch(c.ctx, &sqs.ChangeMessageVisibilityBatchInput{
+	out, err := c.api.ChangeMessageVisibilityBatch(c.Ctx, &sqs.ChangeMessageVisibilityBatchInput{
 		QueueUrl: &q.url,
 		Entries: []types.ChangeMessageVisibilityBatchRequestEntry{
 			{Id: aws.String("long"), ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: 43_201},
 		},
 	})
-	c.ok(err, "ChangeMessageVisibilityBatch")
+	c.OK(err, "ChangeMessageVisibilityBatch")
 	if len(out.Failed) != 1 {
 		c.Fatalf("ChangeMessageVisibilityBatch: %d failed, want 1", len(out.Failed))
 	}
@@ -254,7 +256,7 @@ func changeVisibilityBatchRefused(c *check) {
 		for _, id := range tt.ids {
 			entries = append(entries, types.ChangeMessageVisibilityBatchRequestEntry{Id: aws.String(id), ReceiptHandle: aws.String("x"), VisibilityTimeout: 1})
 		}
-		_, err := c.api.ChangeMessageVisibilityBatch(c.ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.url, Entries: entries})
-		c.refused(err, "ChangeMessageVisibilityBatch with "+name, tt.code)
+		_, err := c.api.ChangeMessageVisibilityBatch(c.Ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.url, Entries: entries})
+		c.Refused(err, "ChangeMessageVisibilityBatch with "+name, tt.code)
 	}
 }

@@ -3,138 +3,39 @@ package sqstest
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
-	"strings"
-	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/aws/smithy-go"
-)
 
-// patience is how long a test waits for what must happen. It is long because a loaded machine is
-// no error; what must happen quickly has its own, shorter bound.
-const patience = 30 * time.Second
+	"github.com/coretasks/core/internal/conformance"
+)
 
 // slack is by how much a backend's clock may run ahead of ours: SQS counts whole seconds from a
 // timestamp in milliseconds.
 const slack = 100 * time.Millisecond
 
-// check is one running test. It hides Errorf and Fatalf of testing.T, so that a known deviation is
-// noted instead of failing.
+// patience is how long a test waits for what must happen.
+const patience = conformance.Patience
+
+// check is one running test.
 type check struct {
-	*testing.T
-	run       *run
-	api       API
-	ctx       context.Context
-	deviation string
-	noted     []string
+	*conformance.Case
+	harness *Harness
+	api     API
 }
 
-func newCheck(t *testing.T, r *run, deviation string) *check {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
-	t.Cleanup(cancel)
-	return &check{T: t, run: r, api: r.API, ctx: ctx, deviation: deviation}
-}
+func newCheck(c *conformance.Case, h *Harness) *check { return &check{c, h, h.API} }
 
 // in runs one case of a table as a subtest, which a harness may list on its own.
 func (c *check) in(name string, test func(*check)) {
-	c.run.test(c.T, name, test)
-}
-
-// Errorf fails the test, or notes how the backend deviates. Only the test's own goroutine calls it.
-func (c *check) Errorf(format string, args ...any) {
-	c.Helper()
-	if c.deviation == "" {
-		c.T.Errorf(format, args...)
-		return
-	}
-	c.noted = append(c.noted, fmt.Sprintf(format, args...))
-}
-
-// deviated ends a test whose deviation has shown itself: neither failed nor skipped, which testing
-// has no call for.
-type deviated struct{}
-
-// Fatalf is Errorf and ends the test. Only the test's own goroutine calls it.
-func (c *check) Fatalf(format string, args ...any) {
-	c.Helper()
-	c.Errorf(format, args...)
-	if c.deviation == "" {
-		c.FailNow()
-	}
-	panic(deviated{})
-}
-
-// check runs the test's function and tells what was noted.
-func (c *check) check(test func(*check)) {
-	c.Helper()
-	func() {
-		defer func() {
-			switch reason := recover().(type) {
-			case nil, deviated:
-			default:
-				panic(reason)
-			}
-		}()
-		test(c)
-	}()
-	switch {
-	case c.deviation == "" || c.Failed() || c.Skipped():
-	case len(c.noted) > 0:
-		c.Logf("known deviation: %s: %s", c.deviation, strings.Join(c.noted, "; "))
-	default:
-		c.T.Errorf("finds no deviation, although one is listed (%s): take it off the list", c.deviation)
-	}
-}
-
-// ok ends the test when a call that must succeed did not.
-func (c *check) ok(err error, doing string) {
-	c.Helper()
-	if err != nil {
-		c.Fatalf("%s: %v", doing, err)
-	}
-}
-
-// refused checks that a call failed with one of the codes, in whatever form: the JSON protocol
-// says InvalidParameterValueException where the query protocol says InvalidParameterValue.
-func (c *check) refused(err error, doing string, codes ...string) {
-	c.Helper()
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		c.Errorf("%s: got %v, want an API error %v", doing, err, codes)
-		return
-	}
-	if !codeIn(api.ErrorCode(), codes) {
-		c.Errorf("%s: got %s (%s), want %v", doing, api.ErrorCode(), api.ErrorMessage(), codes)
-	}
-}
-
-func codeIn(code string, codes []string) bool {
-	plain := strings.TrimSuffix(strings.TrimPrefix(code, "AWS.SimpleQueueService."), "Exception")
-	for _, want := range codes {
-		if plain == want {
-			return true
-		}
-	}
-	return false
-}
-
-// wantError checks that err is an E, which is how Go programs tell the service's errors apart.
-func wantError[E error](c *check, err error, doing string) {
-	c.Helper()
-	var want E
-	if !errors.As(err, &want) {
-		c.Errorf("%s: got %v (%T), want a %T", doing, err, err, want)
-	}
+	c.In(name, func(one *conformance.Case) { test(newCheck(one, c.harness)) })
 }
 
 // newName makes a queue name that nobody else uses.
 func (c *check) newName() string {
-	return c.run.Prefix + "-" + rand.Text()[:12]
+	return c.harness.Prefix + "-" + rand.Text()[:12]
 }
 
 // queue is a queue of one test; its methods end the test on an unexpected error.
@@ -147,8 +48,8 @@ type queue struct {
 func (c *check) newQueue(attributes ...string) queue {
 	c.Helper()
 	name := c.newName()
-	out, err := c.api.CreateQueue(c.ctx, &sqs.CreateQueueInput{QueueName: &name, Attributes: pairs(attributes)})
-	c.ok(err, "CreateQueue")
+	out, err := c.api.CreateQueue(c.Ctx, &sqs.CreateQueueInput{QueueName: &name, Attributes: pairs(attributes)})
+	c.OK(err, "CreateQueue")
 	q := queue{check: c, name: name, url: aws.ToString(out.QueueUrl)}
 	q.deleteLater()
 	return q
@@ -177,8 +78,8 @@ func (q queue) send(body string, changes ...func(*sqs.SendMessageInput)) *sqs.Se
 	for _, change := range changes {
 		change(in)
 	}
-	out, err := q.api.SendMessage(q.ctx, in)
-	q.ok(err, "SendMessage")
+	out, err := q.api.SendMessage(q.Ctx, in)
+	q.OK(err, "SendMessage")
 	return out
 }
 
@@ -194,8 +95,8 @@ func (q queue) receive(changes ...func(*sqs.ReceiveMessageInput)) []types.Messag
 	for _, change := range changes {
 		change(in)
 	}
-	out, err := q.api.ReceiveMessage(q.ctx, in)
-	q.ok(err, "ReceiveMessage")
+	out, err := q.api.ReceiveMessage(q.Ctx, in)
+	q.OK(err, "ReceiveMessage")
 	return out.Messages
 }
 
@@ -241,12 +142,12 @@ func (q queue) staysEmpty() {
 
 func (q queue) delete(m types.Message) {
 	q.Helper()
-	_, err := q.api.DeleteMessage(q.ctx, &sqs.DeleteMessageInput{QueueUrl: &q.url, ReceiptHandle: m.ReceiptHandle})
-	q.ok(err, "DeleteMessage")
+	_, err := q.api.DeleteMessage(q.Ctx, &sqs.DeleteMessageInput{QueueUrl: &q.url, ReceiptHandle: m.ReceiptHandle})
+	q.OK(err, "DeleteMessage")
 }
 
 func (q queue) changeVisibility(m types.Message, seconds int32) error {
-	_, err := q.api.ChangeMessageVisibility(q.ctx, &sqs.ChangeMessageVisibilityInput{
+	_, err := q.api.ChangeMessageVisibility(q.Ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl: &q.url, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: seconds,
 	})
 	return err
@@ -258,26 +159,14 @@ func (q queue) attributes(names ...types.QueueAttributeName) map[string]string {
 	if len(names) == 0 {
 		names = []types.QueueAttributeName{types.QueueAttributeNameAll}
 	}
-	out, err := q.api.GetQueueAttributes(q.ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url, AttributeNames: names})
-	q.ok(err, "GetQueueAttributes")
+	out, err := q.api.GetQueueAttributes(q.Ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url, AttributeNames: names})
+	q.OK(err, "GetQueueAttributes")
 	return out.Attributes
 }
 
 func (q queue) arn() string {
 	q.Helper()
 	return q.attributes(types.QueueAttributeNameQueueArn)["QueueArn"]
-}
-
-// eventually asks again until done answers true: counts and move tasks are approximate and slow.
-func (c *check) eventually(what string, done func() bool) {
-	c.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !done(); <-tick.C {
-		if time.Now().After(deadline) {
-			c.Fatalf("%s: not within %v", what, patience)
-		}
-	}
 }
 
 // notBefore checks that what happened now was not due earlier than wait after start.

@@ -54,7 +54,7 @@ func concurrentReceivers(c *check) {
 	for range receivers {
 		all.Go(func() {
 			for count() < messages && time.Now().Before(deadline) {
-				out, err := c.api.ReceiveMessage(c.ctx, &sqs.ReceiveMessageInput{QueueUrl: &q.url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
+				out, err := c.api.ReceiveMessage(c.Ctx, &sqs.ReceiveMessageInput{QueueUrl: &q.url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
 				if err != nil {
 					fault("ReceiveMessage: %v", err)
 					return
@@ -69,7 +69,7 @@ func concurrentReceivers(c *check) {
 					entries[i] = types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle}
 				}
 				mu.Unlock()
-				deleted, err := c.api.DeleteMessageBatch(c.ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &q.url, Entries: entries})
+				deleted, err := c.api.DeleteMessageBatch(c.Ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &q.url, Entries: entries})
 				if err != nil || len(deleted.Failed) > 0 {
 					fault("DeleteMessageBatch: %v, %v", deleted, err)
 					return
@@ -87,7 +87,7 @@ func concurrentReceivers(c *check) {
 			c.Errorf("message %d was received %d times, want once", i, n)
 		}
 	}
-	c.eventually("all messages are deleted", func() bool {
+	c.Eventually("all messages are deleted", func() bool {
 		got := q.attributes()
 		return got["ApproximateNumberOfMessages"] == "0" && got["ApproximateNumberOfMessagesNotVisible"] == "0"
 	})

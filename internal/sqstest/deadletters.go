@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/coretasks/core/internal/conformance"
 )
 
 var (
@@ -37,7 +39,7 @@ func (c *check) newQueueWithDLQ(maxReceiveCount int) (source, dlq queue) {
 func (q queue) fail() types.Message {
 	q.Helper()
 	m := q.receiveOne()
-	q.ok(q.changeVisibility(m, 0), "ChangeMessageVisibility to 0")
+	q.OK(q.changeVisibility(m, 0), "ChangeMessageVisibility to 0")
 	return m
 }
 
@@ -50,7 +52,7 @@ func (q queue) deadLetter(dlq queue, bodies ...string) {
 		q.fail()
 	}
 	q.staysEmpty()
-	dlq.eventually("dead letters arrive", func() bool {
+	dlq.Eventually("dead letters arrive", func() bool {
 		return dlq.attributes()["ApproximateNumberOfMessages"] == fmt.Sprint(len(bodies))
 	})
 }
@@ -110,19 +112,19 @@ func redrivePolicyRefused(c *check) {
 		"a target without arn": redrivePolicy("queue", 3),
 	} {
 		c.in(name, func(c *check) {
-			c.refused(q.setAttribute("RedrivePolicy", policy), "SetQueueAttributes", "InvalidParameterValue", "InvalidAttributeValue")
+			c.Refused(q.setAttribute("RedrivePolicy", policy), "SetQueueAttributes", "InvalidParameterValue", "InvalidAttributeValue")
 		})
 	}
 }
 
 func redrivePolicyNoJSON(c *check) {
 	q := c.newQueue()
-	c.refused(q.setAttribute("RedrivePolicy", "{"), "SetQueueAttributes", "InvalidParameterValue", "InvalidAttributeValue")
+	c.Refused(q.setAttribute("RedrivePolicy", "{"), "SetQueueAttributes", "InvalidParameterValue", "InvalidAttributeValue")
 }
 
 func redrivePolicyRemoved(c *check) {
 	q, _ := c.newQueueWithDLQ(1)
-	c.ok(q.setAttribute("RedrivePolicy", ""), "SetQueueAttributes with an empty RedrivePolicy")
+	c.OK(q.setAttribute("RedrivePolicy", ""), "SetQueueAttributes with an empty RedrivePolicy")
 	if got, set := q.attributes()["RedrivePolicy"]; set {
 		c.Errorf("RedrivePolicy is %q, want it gone", got)
 	}
@@ -155,8 +157,8 @@ func deadLetterSources(c *check) {
 	want := []string{c.newQueue("RedrivePolicy", policy).url, c.newQueue("RedrivePolicy", policy).url}
 	slices.Sort(want)
 	list := func(url string) []string {
-		out, err := c.api.ListDeadLetterSourceQueues(c.ctx, &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: &url})
-		c.ok(err, "ListDeadLetterSourceQueues")
+		out, err := c.api.ListDeadLetterSourceQueues(c.Ctx, &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: &url})
+		c.OK(err, "ListDeadLetterSourceQueues")
 		return slices.Sorted(slices.Values(out.QueueUrls))
 	}
 	if got := list(dlq.url); !slices.Equal(got, want) {
@@ -171,8 +173,8 @@ func deadLetterSources(c *check) {
 func (q queue) startMove(in sqs.StartMessageMoveTaskInput) string {
 	q.Helper()
 	in.SourceArn = aws.String(q.arn())
-	out, err := q.api.StartMessageMoveTask(q.ctx, &in)
-	q.ok(err, "StartMessageMoveTask")
+	out, err := q.api.StartMessageMoveTask(q.Ctx, &in)
+	q.OK(err, "StartMessageMoveTask")
 	if aws.ToString(out.TaskHandle) == "" {
 		q.Errorf("StartMessageMoveTask answered no task handle")
 	}
@@ -182,8 +184,8 @@ func (q queue) startMove(in sqs.StartMessageMoveTaskInput) string {
 // moveTask returns the latest of the queue's move tasks.
 func (q queue) moveTask() types.ListMessageMoveTasksResultEntry {
 	q.Helper()
-	out, err := q.api.ListMessageMoveTasks(q.ctx, &sqs.ListMessageMoveTasksInput{SourceArn: aws.String(q.arn())})
-	q.ok(err, "ListMessageMoveTasks")
+	out, err := q.api.ListMessageMoveTasks(q.Ctx, &sqs.ListMessageMoveTasksInput{SourceArn: aws.String(q.arn())})
+	q.OK(err, "ListMessageMoveTasks")
 	if len(out.Results) != 1 { // the default of MaxResults
 		q.Fatalf("ListMessageMoveTasks answered %d tasks, want 1", len(out.Results))
 	}
@@ -194,7 +196,7 @@ func (q queue) moveTask() types.ListMessageMoveTasksResultEntry {
 func (q queue) awaitMove() types.ListMessageMoveTasksResultEntry {
 	q.Helper()
 	var task types.ListMessageMoveTasksResultEntry
-	q.eventually("the move task ends", func() bool {
+	q.Eventually("the move task ends", func() bool {
 		task = q.moveTask()
 		return aws.ToString(task.Status) != "RUNNING" && aws.ToString(task.Status) != "CANCELLING"
 	})
@@ -256,7 +258,7 @@ func (q queue) deadLetterMore(dlq queue, body string, total int) {
 	q.send(body)
 	q.fail()
 	q.staysEmpty()
-	dlq.eventually("dead letters arrive", func() bool {
+	dlq.Eventually("dead letters arrive", func() bool {
 		return dlq.attributes()["ApproximateNumberOfMessages"] == fmt.Sprint(total)
 	})
 }
@@ -268,7 +270,7 @@ func moveTaskRenews(c *check) {
 	q.send("x")
 	before := q.fail()
 	q.staysEmpty()
-	dlq.eventually("the dead letter arrives", func() bool { return dlq.attributes()["ApproximateNumberOfMessages"] == "1" })
+	dlq.Eventually("the dead letter arrives", func() bool { return dlq.attributes()["ApproximateNumberOfMessages"] == "1" })
 	moved := time.Now()
 	dlq.startMove(sqs.StartMessageMoveTaskInput{DestinationArn: aws.String(destination.arn())})
 	after := destination.receiveOne()
@@ -287,25 +289,25 @@ func moveTaskRefused(c *check) {
 	_, dlq := c.newQueueWithDLQ(1)
 	plain := c.newQueue()
 	start := func(in sqs.StartMessageMoveTaskInput) error {
-		_, err := c.api.StartMessageMoveTask(c.ctx, &in)
+		_, err := c.api.StartMessageMoveTask(c.Ctx, &in)
 		return err
 	}
 	unknown := aws.String(strings.TrimSuffix(plain.arn(), plain.name) + c.newName())
-	c.refused(start(sqs.StartMessageMoveTaskInput{SourceArn: aws.String(plain.arn())}),
+	c.Refused(start(sqs.StartMessageMoveTaskInput{SourceArn: aws.String(plain.arn())}),
 		"StartMessageMoveTask from a queue that is no dead-letter queue", "InvalidParameterValue")
-	wantError[*types.ResourceNotFoundException](c, start(sqs.StartMessageMoveTaskInput{SourceArn: unknown}), "StartMessageMoveTask from an unknown queue")
-	wantError[*types.ResourceNotFoundException](c, start(sqs.StartMessageMoveTaskInput{SourceArn: aws.String(dlq.arn()), DestinationArn: unknown}),
+	conformance.WantError[*types.ResourceNotFoundException](c.Case, start(sqs.StartMessageMoveTaskInput{SourceArn: unknown}), "StartMessageMoveTask from an unknown queue")
+	conformance.WantError[*types.ResourceNotFoundException](c.Case, start(sqs.StartMessageMoveTaskInput{SourceArn: aws.String(dlq.arn()), DestinationArn: unknown}),
 		"StartMessageMoveTask to an unknown queue")
-	_, err := c.api.CancelMessageMoveTask(c.ctx, &sqs.CancelMessageMoveTaskInput{TaskHandle: aws.String("invented")})
-	c.refused(err, "CancelMessageMoveTask of an invented handle", "InvalidParameterValue", "ResourceNotFound")
+	_, err := c.api.CancelMessageMoveTask(c.Ctx, &sqs.CancelMessageMoveTaskInput{TaskHandle: aws.String("invented")})
+	c.Refused(err, "CancelMessageMoveTask of an invented handle", "InvalidParameterValue", "ResourceNotFound")
 }
 
 func moveTaskTooFast(c *check) {
 	_, dlq := c.newQueueWithDLQ(1)
-	_, err := c.api.StartMessageMoveTask(c.ctx, &sqs.StartMessageMoveTaskInput{
+	_, err := c.api.StartMessageMoveTask(c.Ctx, &sqs.StartMessageMoveTaskInput{
 		SourceArn: aws.String(dlq.arn()), MaxNumberOfMessagesPerSecond: aws.Int32(501),
 	})
-	c.refused(err, "StartMessageMoveTask at 501 messages a second", "InvalidParameterValue")
+	c.Refused(err, "StartMessageMoveTask at 501 messages a second", "InvalidParameterValue")
 }
 
 func moveTaskCancelled(c *check) {
@@ -320,8 +322,8 @@ func moveTaskCancelled(c *check) {
 		c.Errorf("the running task is %s, %d a second, %d to move; want RUNNING, 1, 6", aws.ToString(running.Status),
 			aws.ToInt32(running.MaxNumberOfMessagesPerSecond), aws.ToInt64(running.ApproximateNumberOfMessagesToMove))
 	}
-	_, err := c.api.CancelMessageMoveTask(c.ctx, &sqs.CancelMessageMoveTaskInput{TaskHandle: &handle})
-	c.ok(err, "CancelMessageMoveTask")
+	_, err := c.api.CancelMessageMoveTask(c.Ctx, &sqs.CancelMessageMoveTaskInput{TaskHandle: &handle})
+	c.OK(err, "CancelMessageMoveTask")
 	task := dlq.awaitMove()
 	if aws.ToString(task.Status) != "CANCELLED" {
 		c.Errorf("the cancelled task is %s", aws.ToString(task.Status))
@@ -341,17 +343,17 @@ func moveTaskCancelEnded(c *check) {
 	q.deadLetter(dlq, "x")
 	handle := dlq.startMove(sqs.StartMessageMoveTaskInput{})
 	dlq.awaitMove()
-	_, err := c.api.CancelMessageMoveTask(c.ctx, &sqs.CancelMessageMoveTaskInput{TaskHandle: &handle})
-	c.refused(err, "CancelMessageMoveTask", "ResourceNotFound", "InvalidParameterValue", "UnsupportedOperation")
+	_, err := c.api.CancelMessageMoveTask(c.Ctx, &sqs.CancelMessageMoveTaskInput{TaskHandle: &handle})
+	c.Refused(err, "CancelMessageMoveTask", "ResourceNotFound", "InvalidParameterValue", "UnsupportedOperation")
 }
 
 func moveTaskOneAtATime(c *check) {
 	q, dlq := c.newQueueWithDLQ(1)
 	q.deadLetter(dlq, "1", "2", "3")
 	handle := dlq.startMove(sqs.StartMessageMoveTaskInput{MaxNumberOfMessagesPerSecond: aws.Int32(1)})
-	_, err := c.api.StartMessageMoveTask(c.ctx, &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(dlq.arn())})
-	c.refused(err, "a second StartMessageMoveTask", "InvalidParameterValue", "UnsupportedOperation")
-	_, err = c.api.CancelMessageMoveTask(c.ctx, &sqs.CancelMessageMoveTaskInput{TaskHandle: &handle})
-	c.ok(err, "CancelMessageMoveTask")
+	_, err := c.api.StartMessageMoveTask(c.Ctx, &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(dlq.arn())})
+	c.Refused(err, "a second StartMessageMoveTask", "InvalidParameterValue", "UnsupportedOperation")
+	_, err = c.api.CancelMessageMoveTask(c.Ctx, &sqs.CancelMessageMoveTaskInput{TaskHandle: &handle})
+	c.OK(err, "CancelMessageMoveTask")
 	dlq.awaitMove()
 }

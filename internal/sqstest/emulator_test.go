@@ -10,13 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/coretasks/core/emulator"
+	"github.com/coretasks/core/internal/conformance"
 	"github.com/coretasks/core/internal/sqstest"
 )
 
 // choices are where the emulator differs from the reference on purpose; its package comment says so too.
-var choices = map[string]string{
+var choices = conformance.Known{Deviations: map[string]string{
 	"RecreateTooSoon": "a queue's name can be used again at once, since development deletes and recreates",
-}
+}}
 
 // TestEmulator runs the suite on the emulator in every way it is used.
 func TestEmulator(t *testing.T) {
@@ -27,14 +28,14 @@ func TestEmulator(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sqstest.Run(t, sqstest.Harness{API: open(t, config).SQS(), Deviations: choices})
+			sqstest.Run(t, sqstest.Harness{API: open(t, config).SQS(), Known: choices})
 		})
 	}
 	t.Run("through a socket", func(t *testing.T) {
 		t.Parallel()
 		server := httptest.NewServer(open(t, emulator.Config{}).Handler())
 		t.Cleanup(server.Close)
-		sqstest.Run(t, sqstest.Harness{Deviations: choices, API: sqs.NewFromConfig(aws.Config{
+		sqstest.Run(t, sqstest.Harness{Known: choices, API: sqs.NewFromConfig(aws.Config{
 			Region:       "us-east-1",
 			BaseEndpoint: &server.URL,
 			Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),

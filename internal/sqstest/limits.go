@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/coretasks/core/internal/conformance"
 )
 
 var limitTests = []func(*check){
@@ -30,16 +32,16 @@ func allowedCharacters(c *check) {
 func forbiddenCharacters(c *check) {
 	q := c.newQueue()
 	for _, character := range []string{"\x00", "\x01", "\x08", "\x0b", "\x0c", "\x0e", "\x1f", "\ufffe", "\uffff"} {
-		_, err := c.api.SendMessage(c.ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String("before" + character + "after")})
-		wantError[*types.InvalidMessageContents](c, err, fmt.Sprintf("SendMessage with %q", character))
+		_, err := c.api.SendMessage(c.Ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String("before" + character + "after")})
+		conformance.WantError[*types.InvalidMessageContents](c.Case, err, fmt.Sprintf("SendMessage with %q", character))
 	}
 	q.staysEmpty()
 }
 
 func emptyBody(c *check) {
 	q := c.newQueue()
-	_, err := c.api.SendMessage(c.ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String("")})
-	c.refused(err, "SendMessage without a body", "InvalidParameterValue", "MissingParameter")
+	_, err := c.api.SendMessage(c.Ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String("")})
+	c.Refused(err, "SendMessage without a body", "InvalidParameterValue", "MissingParameter")
 }
 
 func largestMessage(c *check) {
@@ -56,8 +58,8 @@ func largestMessage(c *check) {
 
 func tooLargeMessage(c *check) {
 	q := c.newQueue()
-	_, err := c.api.SendMessage(c.ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String(strings.Repeat("x", mebibyte+1))})
-	c.refused(err, "SendMessage of 1 MiB and a byte", "InvalidParameterValue")
+	_, err := c.api.SendMessage(c.Ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String(strings.Repeat("x", mebibyte+1))})
+	c.Refused(err, "SendMessage of 1 MiB and a byte", "InvalidParameterValue")
 	q.staysEmpty()
 }
 
@@ -65,18 +67,18 @@ func tooLargeWithAttributes(c *check) {
 	q := c.newQueue()
 	// One byte more than fits, once all three parts of the attribute are counted.
 	value := strings.Repeat("v", 33-len("name")-len("String"))
-	_, err := c.api.SendMessage(c.ctx, &sqs.SendMessageInput{
+	_, err := c.api.SendMessage(c.Ctx, &sqs.SendMessageInput{
 		QueueUrl: &q.url, MessageBody: aws.String(strings.Repeat("x", mebibyte-32)),
 		MessageAttributes: map[string]types.MessageAttributeValue{"name": text(value)},
 	})
-	c.refused(err, "SendMessage of 1 MiB and a byte with its attribute", "InvalidParameterValue")
+	c.Refused(err, "SendMessage of 1 MiB and a byte with its attribute", "InvalidParameterValue")
 }
 
 func queueMaximumMessageSize(c *check) {
 	q := c.newQueue("MaximumMessageSize", "1024")
 	q.send(strings.Repeat("x", 1024))
-	_, err := c.api.SendMessage(c.ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String(strings.Repeat("x", 1025))})
-	c.refused(err, "SendMessage beyond MaximumMessageSize", "InvalidParameterValue")
+	_, err := c.api.SendMessage(c.Ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String(strings.Repeat("x", 1025))})
+	c.Refused(err, "SendMessage beyond MaximumMessageSize", "InvalidParameterValue")
 }
 
 func parametersOutOfRange(c *check) {
@@ -86,7 +88,7 @@ func parametersOutOfRange(c *check) {
 	m := inFlight.receiveOne()
 	receive := func(in sqs.ReceiveMessageInput) error {
 		in.QueueUrl = &q.url
-		_, err := c.api.ReceiveMessage(c.ctx, &in)
+		_, err := c.api.ReceiveMessage(c.Ctx, &in)
 		return err
 	}
 	for name, tt := range map[string]struct {
@@ -94,7 +96,7 @@ func parametersOutOfRange(c *check) {
 		call func(int32) error
 	}{
 		"SendMessage.DelaySeconds": {[2]int32{-1, 901}, func(n int32) error {
-			_, err := c.api.SendMessage(c.ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String("x"), DelaySeconds: n})
+			_, err := c.api.SendMessage(c.Ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String("x"), DelaySeconds: n})
 			return err
 		}},
 		"ReceiveMessage.MaxNumberOfMessages": {[2]int32{-1, 11}, func(n int32) error {
@@ -112,7 +114,7 @@ func parametersOutOfRange(c *check) {
 	} {
 		c.in(name, func(c *check) {
 			for _, n := range tt.bad {
-				c.refused(tt.call(n), fmt.Sprintf("%s = %d", name, n), "InvalidParameterValue")
+				c.Refused(tt.call(n), fmt.Sprintf("%s = %d", name, n), "InvalidParameterValue")
 			}
 		})
 	}

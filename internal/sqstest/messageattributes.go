@@ -104,8 +104,8 @@ func messageAttributesRefused(c *check) {
 		"a forbidden character":   {"a": text("\x01")},
 	} {
 		c.in(name, func(c *check) {
-			_, err := c.api.SendMessage(c.ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String("x"), MessageAttributes: attributes})
-			c.refused(err, "SendMessage", "InvalidParameterValue", "InvalidMessageContents")
+			_, err := c.api.SendMessage(c.Ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String("x"), MessageAttributes: attributes})
+			c.Refused(err, "SendMessage", "InvalidParameterValue", "InvalidMessageContents")
 		})
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/coretasks/core/internal/conformance"
 )
 
 var messageTests = []func(*check){
@@ -220,7 +222,7 @@ func deleteWithEarlierHandle(c *check) {
 	q := c.newQueue()
 	q.send("x")
 	first := q.receiveOne()
-	c.ok(q.changeVisibility(first, 0), "ChangeMessageVisibility to 0")
+	c.OK(q.changeVisibility(first, 0), "ChangeMessageVisibility to 0")
 	second := q.receiveOne()
 	if aws.ToString(first.ReceiptHandle) == aws.ToString(second.ReceiptHandle) {
 		c.Errorf("both receives answered the same receipt handle")
@@ -236,9 +238,9 @@ func deleteWithEarlierHandle(c *check) {
 func invalidReceiptHandle(c *check) {
 	q := c.newQueue()
 	bad := types.Message{ReceiptHandle: aws.String("no-such-handle")}
-	_, err := c.api.DeleteMessage(c.ctx, &sqs.DeleteMessageInput{QueueUrl: &q.url, ReceiptHandle: bad.ReceiptHandle})
-	wantError[*types.ReceiptHandleIsInvalid](c, err, "DeleteMessage with an invented handle")
-	wantError[*types.ReceiptHandleIsInvalid](c, q.changeVisibility(bad, 1), "ChangeMessageVisibility with an invented handle")
+	_, err := c.api.DeleteMessage(c.Ctx, &sqs.DeleteMessageInput{QueueUrl: &q.url, ReceiptHandle: bad.ReceiptHandle})
+	conformance.WantError[*types.ReceiptHandleIsInvalid](c.Case, err, "DeleteMessage with an invented handle")
+	conformance.WantError[*types.ReceiptHandleIsInvalid](c.Case, q.changeVisibility(bad, 1), "ChangeMessageVisibility with an invented handle")
 }
 
 func receiveFromEmptyQueue(c *check) {

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/coretasks/core/internal/conformance"
 )
 
 var queueTests = []func(*check){
@@ -25,8 +27,8 @@ func createIsIdempotent(c *check) {
 		"a stated default":  {"ReceiveMessageWaitTimeSeconds": "0"},
 		"another's default": {"DelaySeconds": "3", "MessageRetentionPeriod": "345600"},
 	} {
-		out, err := c.api.CreateQueue(c.ctx, &sqs.CreateQueueInput{QueueName: &q.name, Attributes: attributes})
-		c.ok(err, "CreateQueue again with "+name)
+		out, err := c.api.CreateQueue(c.Ctx, &sqs.CreateQueueInput{QueueName: &q.name, Attributes: attributes})
+		c.OK(err, "CreateQueue again with "+name)
 		if aws.ToString(out.QueueUrl) != q.url {
 			c.Errorf("CreateQueue again with %s answered %s, want %s", name, aws.ToString(out.QueueUrl), q.url)
 		}
@@ -38,10 +40,10 @@ func createIsIdempotent(c *check) {
 
 func createWithOtherAttributes(c *check) {
 	q := c.newQueue("VisibilityTimeout", "17")
-	_, err := c.api.CreateQueue(c.ctx, &sqs.CreateQueueInput{
+	_, err := c.api.CreateQueue(c.Ctx, &sqs.CreateQueueInput{
 		QueueName: &q.name, Attributes: map[string]string{"VisibilityTimeout": "18"},
 	})
-	wantError[*types.QueueNameExists](c, err, "CreateQueue with another VisibilityTimeout")
+	conformance.WantError[*types.QueueNameExists](c.Case, err, "CreateQueue with another VisibilityTimeout")
 	if got := q.attributes()["VisibilityTimeout"]; got != "17" {
 		c.Errorf("VisibilityTimeout is %s afterwards, want 17", got)
 	}
@@ -51,51 +53,51 @@ func createNames(c *check) {
 	long := c.newName()
 	long += strings.Repeat("x", 80-len(long))
 	for _, name := range []string{long, c.newName() + "_A-z_0-9"} {
-		out, err := c.api.CreateQueue(c.ctx, &sqs.CreateQueueInput{QueueName: &name})
-		c.ok(err, "CreateQueue "+name)
+		out, err := c.api.CreateQueue(c.Ctx, &sqs.CreateQueueInput{QueueName: &name})
+		c.OK(err, "CreateQueue "+name)
 		q := queue{check: c, name: name, url: aws.ToString(out.QueueUrl)}
 		q.deleteLater()
 		if !strings.HasSuffix(q.url, "/"+name) {
 			c.Errorf("queue URL %s does not end in the name %s", q.url, name)
 		}
 	}
-	_, err := c.api.CreateQueue(c.ctx, &sqs.CreateQueueInput{QueueName: aws.String("")})
-	c.refused(err, "CreateQueue without a name", "InvalidParameterValue", "MissingParameter")
+	_, err := c.api.CreateQueue(c.Ctx, &sqs.CreateQueueInput{QueueName: aws.String("")})
+	c.Refused(err, "CreateQueue without a name", "InvalidParameterValue", "MissingParameter")
 	for _, name := range []string{long + "x", "with space", "dot.ted", "sla/sh", "ünicode", "percent%20"} {
-		_, err := c.api.CreateQueue(c.ctx, &sqs.CreateQueueInput{QueueName: &name})
-		c.refused(err, fmt.Sprintf("CreateQueue %q", name), "InvalidParameterValue")
+		_, err := c.api.CreateQueue(c.Ctx, &sqs.CreateQueueInput{QueueName: &name})
+		c.Refused(err, fmt.Sprintf("CreateQueue %q", name), "InvalidParameterValue")
 	}
 }
 
 func recreateTooSoon(c *check) {
 	q := c.newQueue()
-	_, err := c.api.DeleteQueue(c.ctx, &sqs.DeleteQueueInput{QueueUrl: &q.url})
-	c.ok(err, "DeleteQueue")
-	_, err = c.api.CreateQueue(c.ctx, &sqs.CreateQueueInput{QueueName: &q.name})
-	wantError[*types.QueueDeletedRecently](c, err, "CreateQueue within 60 seconds of DeleteQueue")
+	_, err := c.api.DeleteQueue(c.Ctx, &sqs.DeleteQueueInput{QueueUrl: &q.url})
+	c.OK(err, "DeleteQueue")
+	_, err = c.api.CreateQueue(c.Ctx, &sqs.CreateQueueInput{QueueName: &q.name})
+	conformance.WantError[*types.QueueDeletedRecently](c.Case, err, "CreateQueue within 60 seconds of DeleteQueue")
 }
 
 func getQueueURL(c *check) {
 	q := c.newQueue()
-	out, err := c.api.GetQueueUrl(c.ctx, &sqs.GetQueueUrlInput{QueueName: &q.name})
-	c.ok(err, "GetQueueUrl")
+	out, err := c.api.GetQueueUrl(c.Ctx, &sqs.GetQueueUrlInput{QueueName: &q.name})
+	c.OK(err, "GetQueueUrl")
 	if aws.ToString(out.QueueUrl) != q.url {
 		c.Errorf("GetQueueUrl answered %s, CreateQueue %s", aws.ToString(out.QueueUrl), q.url)
 	}
 	other := strings.ToUpper(q.name)
-	_, err = c.api.GetQueueUrl(c.ctx, &sqs.GetQueueUrlInput{QueueName: &other})
-	wantError[*types.QueueDoesNotExist](c, err, "GetQueueUrl in capital letters")
+	_, err = c.api.GetQueueUrl(c.Ctx, &sqs.GetQueueUrlInput{QueueName: &other})
+	conformance.WantError[*types.QueueDoesNotExist](c.Case, err, "GetQueueUrl in capital letters")
 }
 
 func deletedQueue(c *check) {
 	q := c.newQueue()
 	q.send("lost with its queue")
-	_, err := c.api.DeleteQueue(c.ctx, &sqs.DeleteQueueInput{QueueUrl: &q.url})
-	c.ok(err, "DeleteQueue")
-	_, err = c.api.GetQueueUrl(c.ctx, &sqs.GetQueueUrlInput{QueueName: &q.name})
-	wantError[*types.QueueDoesNotExist](c, err, "GetQueueUrl of a deleted queue")
-	_, err = c.api.ReceiveMessage(c.ctx, &sqs.ReceiveMessageInput{QueueUrl: &q.url})
-	wantError[*types.QueueDoesNotExist](c, err, "ReceiveMessage from a deleted queue")
+	_, err := c.api.DeleteQueue(c.Ctx, &sqs.DeleteQueueInput{QueueUrl: &q.url})
+	c.OK(err, "DeleteQueue")
+	_, err = c.api.GetQueueUrl(c.Ctx, &sqs.GetQueueUrlInput{QueueName: &q.name})
+	conformance.WantError[*types.QueueDoesNotExist](c.Case, err, "GetQueueUrl of a deleted queue")
+	_, err = c.api.ReceiveMessage(c.Ctx, &sqs.ReceiveMessageInput{QueueUrl: &q.url})
+	conformance.WantError[*types.QueueDoesNotExist](c.Case, err, "ReceiveMessage from a deleted queue")
 }
 
 func unknownQueue(c *check) {
@@ -104,64 +106,64 @@ func unknownQueue(c *check) {
 	url := aws.String(strings.TrimSuffix(q.url, q.name) + c.newName())
 	calls := map[string]func() error{
 		"GetQueueAttributes": func() error {
-			_, err := c.api.GetQueueAttributes(c.ctx, &sqs.GetQueueAttributesInput{QueueUrl: url, AttributeNames: []types.QueueAttributeName{"All"}})
+			_, err := c.api.GetQueueAttributes(c.Ctx, &sqs.GetQueueAttributesInput{QueueUrl: url, AttributeNames: []types.QueueAttributeName{"All"}})
 			return err
 		},
 		"SetQueueAttributes": func() error {
-			_, err := c.api.SetQueueAttributes(c.ctx, &sqs.SetQueueAttributesInput{QueueUrl: url, Attributes: map[string]string{"DelaySeconds": "1"}})
+			_, err := c.api.SetQueueAttributes(c.Ctx, &sqs.SetQueueAttributesInput{QueueUrl: url, Attributes: map[string]string{"DelaySeconds": "1"}})
 			return err
 		},
 		"DeleteQueue": func() error {
-			_, err := c.api.DeleteQueue(c.ctx, &sqs.DeleteQueueInput{QueueUrl: url})
+			_, err := c.api.DeleteQueue(c.Ctx, &sqs.DeleteQueueInput{QueueUrl: url})
 			return err
 		},
 		"PurgeQueue": func() error {
-			_, err := c.api.PurgeQueue(c.ctx, &sqs.PurgeQueueInput{QueueUrl: url})
+			_, err := c.api.PurgeQueue(c.Ctx, &sqs.PurgeQueueInput{QueueUrl: url})
 			return err
 		},
 		"TagQueue": func() error {
-			_, err := c.api.TagQueue(c.ctx, &sqs.TagQueueInput{QueueUrl: url, Tags: map[string]string{"k": "v"}})
+			_, err := c.api.TagQueue(c.Ctx, &sqs.TagQueueInput{QueueUrl: url, Tags: map[string]string{"k": "v"}})
 			return err
 		},
 		"ListQueueTags": func() error {
-			_, err := c.api.ListQueueTags(c.ctx, &sqs.ListQueueTagsInput{QueueUrl: url})
+			_, err := c.api.ListQueueTags(c.Ctx, &sqs.ListQueueTagsInput{QueueUrl: url})
 			return err
 		},
 		"SendMessage": func() error {
-			_, err := c.api.SendMessage(c.ctx, &sqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("body")})
+			_, err := c.api.SendMessage(c.Ctx, &sqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("body")})
 			return err
 		},
 		"SendMessageBatch": func() error {
-			_, err := c.api.SendMessageBatch(c.ctx, &sqs.SendMessageBatchInput{QueueUrl: url, Entries: []types.SendMessageBatchRequestEntry{
+			_, err := c.api.SendMessageBatch(c.Ctx, &sqs.SendMessageBatchInput{QueueUrl: url, Entries: []types.SendMessageBatchRequestEntry{
 				{Id: aws.String("a"), MessageBody: aws.String("body")},
 			}})
 			return err
 		},
 		"ReceiveMessage": func() error {
-			_, err := c.api.ReceiveMessage(c.ctx, &sqs.ReceiveMessageInput{QueueUrl: url})
+			_, err := c.api.ReceiveMessage(c.Ctx, &sqs.ReceiveMessageInput{QueueUrl: url})
 			return err
 		},
 		"DeleteMessage": func() error {
-			_, err := c.api.DeleteMessage(c.ctx, &sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: handle})
+			_, err := c.api.DeleteMessage(c.Ctx, &sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: handle})
 			return err
 		},
 		"DeleteMessageBatch": func() error {
-			_, err := c.api.DeleteMessageBatch(c.ctx, &sqs.DeleteMessageBatchInput{QueueUrl: url, Entries: []types.DeleteMessageBatchRequestEntry{
+			_, err := c.api.DeleteMessageBatch(c.Ctx, &sqs.DeleteMessageBatchInput{QueueUrl: url, Entries: []types.DeleteMessageBatchRequestEntry{
 				{Id: aws.String("a"), ReceiptHandle: handle},
 			}})
 			return err
 		},
 		"ChangeMessageVisibility": func() error {
-			_, err := c.api.ChangeMessageVisibility(c.ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: url, ReceiptHandle: handle})
+			_, err := c.api.ChangeMessageVisibility(c.Ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: url, ReceiptHandle: handle})
 			return err
 		},
 		"ListDeadLetterSourceQueues": func() error {
-			_, err := c.api.ListDeadLetterSourceQueues(c.ctx, &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: url})
+			_, err := c.api.ListDeadLetterSourceQueues(c.Ctx, &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: url})
 			return err
 		},
 	}
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
-		wantError[*types.QueueDoesNotExist](c, calls[name](), name+" on an unknown queue")
+		conformance.WantError[*types.QueueDoesNotExist](c.Case, calls[name](), name+" on an unknown queue")
 	}
 }
 
@@ -170,8 +172,8 @@ func listQueuesByPrefix(c *check) {
 	var want []string
 	for i := range 3 {
 		name := fmt.Sprintf("%s-%d", prefix, i)
-		out, err := c.api.CreateQueue(c.ctx, &sqs.CreateQueueInput{QueueName: &name})
-		c.ok(err, "CreateQueue")
+		out, err := c.api.CreateQueue(c.Ctx, &sqs.CreateQueueInput{QueueName: &name})
+		c.OK(err, "CreateQueue")
 		queue{check: c, url: aws.ToString(out.QueueUrl)}.deleteLater()
 		want = append(want, aws.ToString(out.QueueUrl))
 	}
@@ -184,8 +186,8 @@ func listQueuesByPrefix(c *check) {
 		"of none":    {prefix + "-x", nil},
 		"lower case": {strings.ToLower(prefix), nil},
 	} {
-		out, err := c.api.ListQueues(c.ctx, &sqs.ListQueuesInput{QueueNamePrefix: &tt.prefix})
-		c.ok(err, "ListQueues")
+		out, err := c.api.ListQueues(c.Ctx, &sqs.ListQueuesInput{QueueNamePrefix: &tt.prefix})
+		c.OK(err, "ListQueues")
 		if got := slices.Sorted(slices.Values(out.QueueUrls)); !slices.Equal(got, tt.want) {
 			c.Errorf("ListQueues with the prefix %s: got %q, want %q", name, got, tt.want)
 		}
@@ -200,16 +202,16 @@ func listQueuesInPages(c *check) {
 	want := map[string]bool{}
 	for i := range 5 {
 		name := fmt.Sprintf("%s-%d", prefix, i)
-		out, err := c.api.CreateQueue(c.ctx, &sqs.CreateQueueInput{QueueName: &name})
-		c.ok(err, "CreateQueue")
+		out, err := c.api.CreateQueue(c.Ctx, &sqs.CreateQueueInput{QueueName: &name})
+		c.OK(err, "CreateQueue")
 		queue{check: c, url: aws.ToString(out.QueueUrl)}.deleteLater()
 		want[aws.ToString(out.QueueUrl)] = true
 	}
 	got := map[string]bool{}
 	in := &sqs.ListQueuesInput{QueueNamePrefix: &prefix, MaxResults: aws.Int32(2)}
 	for page := 1; ; page++ {
-		out, err := c.api.ListQueues(c.ctx, in)
-		c.ok(err, "ListQueues")
+		out, err := c.api.ListQueues(c.Ctx, in)
+		c.OK(err, "ListQueues")
 		if len(out.QueueUrls) > 2 || page > 5 {
 			c.Fatalf("page %d has %d queues, want at most 2 of 5", page, len(out.QueueUrls))
 		}
@@ -231,27 +233,27 @@ func listQueuesInPages(c *check) {
 
 func tags(c *check) {
 	name := c.newName()
-	created, err := c.api.CreateQueue(c.ctx, &sqs.CreateQueueInput{
+	created, err := c.api.CreateQueue(c.Ctx, &sqs.CreateQueueInput{
 		QueueName: &name, Tags: map[string]string{"team": "reports", "empty": ""},
 	})
-	c.ok(err, "CreateQueue with tags")
+	c.OK(err, "CreateQueue with tags")
 	q := queue{check: c, name: name, url: aws.ToString(created.QueueUrl)}
 	q.deleteLater()
 	q.wantTags(map[string]string{"team": "reports", "empty": ""})
 
-	_, err = c.api.TagQueue(c.ctx, &sqs.TagQueueInput{QueueUrl: &q.url, Tags: map[string]string{"team": "sales", "café": "ü +-=._:/@"}})
-	c.ok(err, "TagQueue")
+	_, err = c.api.TagQueue(c.Ctx, &sqs.TagQueueInput{QueueUrl: &q.url, Tags: map[string]string{"team": "sales", "café": "ü +-=._:/@"}})
+	c.OK(err, "TagQueue")
 	q.wantTags(map[string]string{"team": "sales", "empty": "", "café": "ü +-=._:/@"})
 
-	_, err = c.api.UntagQueue(c.ctx, &sqs.UntagQueueInput{QueueUrl: &q.url, TagKeys: []string{"team", "unknown"}})
-	c.ok(err, "UntagQueue")
+	_, err = c.api.UntagQueue(c.Ctx, &sqs.UntagQueueInput{QueueUrl: &q.url, TagKeys: []string{"team", "unknown"}})
+	c.OK(err, "UntagQueue")
 	q.wantTags(map[string]string{"empty": "", "café": "ü +-=._:/@"})
 }
 
 func (q queue) wantTags(want map[string]string) {
 	q.Helper()
-	out, err := q.api.ListQueueTags(q.ctx, &sqs.ListQueueTagsInput{QueueUrl: &q.url})
-	q.ok(err, "ListQueueTags")
+	out, err := q.api.ListQueueTags(q.Ctx, &sqs.ListQueueTagsInput{QueueUrl: &q.url})
+	q.OK(err, "ListQueueTags")
 	if !maps.Equal(out.Tags, want) {
 		q.Errorf("tags are %v, want %v", out.Tags, want)
 	}
@@ -264,8 +266,8 @@ func purge(c *check) {
 	inFlight := q.receiveOne()
 	q.send("waiting")
 	q.send("delayed", func(in *sqs.SendMessageInput) { in.DelaySeconds = 1 })
-	_, err := c.api.PurgeQueue(c.ctx, &sqs.PurgeQueueInput{QueueUrl: &q.url})
-	c.ok(err, "PurgeQueue")
+	_, err := c.api.PurgeQueue(c.Ctx, &sqs.PurgeQueueInput{QueueUrl: &q.url})
+	c.OK(err, "PurgeQueue")
 	if got := q.receive(waiting(2)); len(got) > 0 {
 		c.Errorf("received %q after PurgeQueue", aws.ToString(got[0].Body))
 	}
@@ -279,8 +281,8 @@ func purge(c *check) {
 
 func purgeTwice(c *check) {
 	q := c.newQueue()
-	_, err := c.api.PurgeQueue(c.ctx, &sqs.PurgeQueueInput{QueueUrl: &q.url})
-	c.ok(err, "PurgeQueue")
-	_, err = c.api.PurgeQueue(c.ctx, &sqs.PurgeQueueInput{QueueUrl: &q.url})
-	wantError[*types.PurgeQueueInProgress](c, err, "PurgeQueue twice within 60 seconds")
+	_, err := c.api.PurgeQueue(c.Ctx, &sqs.PurgeQueueInput{QueueUrl: &q.url})
+	c.OK(err, "PurgeQueue")
+	_, err = c.api.PurgeQueue(c.Ctx, &sqs.PurgeQueueInput{QueueUrl: &q.url})
+	conformance.WantError[*types.PurgeQueueInProgress](c.Case, err, "PurgeQueue twice within 60 seconds")
 }

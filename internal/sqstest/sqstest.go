@@ -9,15 +9,11 @@ package sqstest
 
 import (
 	"context"
-	"flag"
-	"reflect"
-	"regexp"
-	"runtime"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/coretasks/core/internal/conformance"
 )
 
 // API is the part of *sqs.Client that the suite exercises.
@@ -55,17 +51,9 @@ type Harness struct {
 	// Prefix begins every queue's name, so that two runs on one endpoint do not meet. Each queue
 	// gets a random part as well. At most 20 characters; the default is "conf".
 	Prefix string
-	// Deviations maps a test's name, such as "PurgeTwice" or "AttributeRanges/DelaySeconds", to the
-	// reason why this backend is known to differ there. Such a test runs all the same, and what it
-	// finds is logged; when it finds nothing, it fails, so that the list cannot outlive the difference.
-	Deviations map[string]string
-	// Harmful maps a test's name to the reason why it is not even run: it would break the backend
-	// for the tests beside it.
-	Harmful map[string]string
+	conformance.Known
 }
 
-// atOnce bounds the tests in flight: most of them wait for a clock, so the number of processors
-// (which t.Parallel goes by) would be far too few, and all of them would swamp a small server.
 const atOnce = 24
 
 // Run puts a backend through the suite, which takes about ten seconds of real time.
@@ -74,55 +62,13 @@ func Run(t *testing.T, h Harness) {
 	if h.Prefix == "" {
 		h.Prefix = "conf"
 	}
-	r := &run{Harness: h, root: t.Name(), unseen: map[string]bool{}}
-	for name := range h.Deviations {
-		r.unseen[name] = true
-	}
-	for name := range h.Harmful {
-		r.unseen[name] = true
-	}
-
-	var running sync.WaitGroup
-	slots := make(chan struct{}, atOnce)
+	var tests []conformance.Test
 	for _, test := range suite() {
-		running.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			r.test(t, testName(test), test)
+		tests = append(tests, conformance.Test{
+			Name: conformance.Name(test), Run: func(c *conformance.Case) { test(newCheck(c, &h)) },
 		})
 	}
-	running.Wait()
-
-	if chosen := flag.Lookup("test.run"); chosen != nil && chosen.Value.String() != "" {
-		return // some tests were left out on purpose
-	}
-	for name := range r.unseen {
-		t.Errorf("the harness names %s, which is no test of the suite", name)
-	}
-}
-
-// run is one backend's way through the suite.
-type run struct {
-	Harness
-	root string // name of the test that called Run
-
-	mu     sync.Mutex
-	unseen map[string]bool // tests that the harness names and that have not run yet
-}
-
-// test runs one test, or one case of a test, as a subtest of parent.
-func (r *run) test(parent *testing.T, name string, test func(*check)) {
-	parent.Run(name, func(t *testing.T) {
-		name := strings.TrimPrefix(t.Name(), r.root+"/")
-		r.mu.Lock()
-		delete(r.unseen, name)
-		r.mu.Unlock()
-		if reason, harmful := r.Harmful[name]; harmful {
-			t.Skip("not run: " + reason)
-		}
-		c := newCheck(t, r, r.Deviations[name])
-		c.check(test)
-	})
+	conformance.Run(t, h.Known, atOnce, tests)
 }
 
 // suite lists the tests; a test's name is its function's.
@@ -135,12 +81,4 @@ func suite() []func(*check) {
 		all = append(all, part...)
 	}
 	return all
-}
-
-var packagePath = regexp.MustCompile(`^.*\.`)
-
-// testName turns the function .../sqstest.createIsIdempotent into CreateIsIdempotent.
-func testName(test func(*check)) string {
-	name := packagePath.ReplaceAllString(runtime.FuncForPC(reflect.ValueOf(test).Pointer()).Name(), "")
-	return strings.ToUpper(name[:1]) + name[1:]
 }

@@ -56,7 +56,7 @@ func batchDelay(c *check) {
 	delayed.DelaySeconds = 1
 	start := time.Now()
 	_, err := q.sendBatch(delayed, entry("prompt", "prompt"))
-	c.ok(err, "SendMessageBatch")
+	c.OK(err, "SendMessageBatch")
 	if got := aws.ToString(q.receiveOne().Body); got != "prompt" {
 		c.Errorf("received %q first, want prompt", got)
 	}
@@ -104,7 +104,7 @@ func visibilityOfOneReceive(c *check) {
 
 func visibilityGivenBack(c *check) {
 	q, first, start := c.received("60")
-	c.ok(q.changeVisibility(first, 0), "ChangeMessageVisibility to 0")
+	c.OK(q.changeVisibility(first, 0), "ChangeMessageVisibility to 0")
 	second := q.receiveOne()
 	c.soonerThan(start, 20*time.Second, "receiving what was given back")
 	if got := system(second, types.MessageSystemAttributeNameApproximateReceiveCount); got != "2" {
@@ -114,7 +114,7 @@ func visibilityGivenBack(c *check) {
 
 func visibilityExtended(c *check) {
 	q, first, start := c.received("1")
-	c.ok(q.changeVisibility(first, 3), "ChangeMessageVisibility to 3")
+	c.OK(q.changeVisibility(first, 3), "ChangeMessageVisibility to 3")
 	q.receiveOne()
 	c.notBefore(start, 3*time.Second, "received again")
 }
@@ -123,7 +123,7 @@ func visibilityExtended(c *check) {
 func visibilityShortened(c *check) {
 	q, first, start := c.received("60")
 	changed := time.Now()
-	c.ok(q.changeVisibility(first, 1), "ChangeMessageVisibility to 1")
+	c.OK(q.changeVisibility(first, 1), "ChangeMessageVisibility to 1")
 	q.receiveOne()
 	c.notBefore(changed, time.Second, "received again")
 	c.soonerThan(start, 20*time.Second, "receiving")
@@ -136,7 +136,7 @@ func visibilityOfEarlierHandle(c *check) {
 	q.receiveOne(hiding(3)) // waits for the first to expire
 	_ = q.changeVisibility(first, 0)
 	third := q.receiveOne(hiding(60))
-	c.ok(q.changeVisibility(third, 120), "ChangeMessageVisibility with the latest handle")
+	c.OK(q.changeVisibility(third, 120), "ChangeMessageVisibility with the latest handle")
 	q.delete(third)
 	q.staysEmpty()
 }
@@ -144,14 +144,14 @@ func visibilityOfEarlierHandle(c *check) {
 func visibilityAfterDelete(c *check) {
 	q, m, _ := c.received("60")
 	q.delete(m)
-	c.refused(q.changeVisibility(m, 10), "ChangeMessageVisibility of a deleted message", "InvalidParameterValue", "MessageNotInflight")
+	c.Refused(q.changeVisibility(m, 10), "ChangeMessageVisibility of a deleted message", "InvalidParameterValue", "MessageNotInflight")
 	q.staysEmpty()
 }
 
 func visibilityWithoutFlight(c *check) {
 	q, m, _ := c.received("60")
-	c.ok(q.changeVisibility(m, 0), "ChangeMessageVisibility to 0")
-	c.refused(q.changeVisibility(m, 10), "ChangeMessageVisibility of a message that waits", "InvalidParameterValue", "MessageNotInflight")
+	c.OK(q.changeVisibility(m, 0), "ChangeMessageVisibility to 0")
+	c.Refused(q.changeVisibility(m, 10), "ChangeMessageVisibility of a message that waits", "InvalidParameterValue", "MessageNotInflight")
 	q.receiveOne()
 }
 
@@ -160,10 +160,10 @@ func visibilityBeyondTwelveHours(c *check) {
 	q, m, start := c.received("60")
 	select {
 	case <-time.After(time.Until(start.Add(1500 * time.Millisecond))):
-	case <-c.ctx.Done():
+	case <-c.Ctx.Done():
 	}
-	c.ok(q.changeVisibility(m, 43_190), "ChangeMessageVisibility to 10 seconds less")
-	c.refused(q.changeVisibility(m, 43_200), "ChangeMessageVisibility to 12 hours, a second after the receive", "InvalidParameterValue")
+	c.OK(q.changeVisibility(m, 43_190), "ChangeMessageVisibility to 10 seconds less")
+	c.Refused(q.changeVisibility(m, 43_200), "ChangeMessageVisibility to 12 hours, a second after the receive", "InvalidParameterValue")
 }
 
 // poll is a long poll of 15 seconds in the background.
@@ -193,7 +193,7 @@ func (q queue) poll(ctx context.Context) *poll {
 func (c *check) settle() {
 	select {
 	case <-time.After(300 * time.Millisecond):
-	case <-c.ctx.Done():
+	case <-c.Ctx.Done():
 	}
 }
 
@@ -201,7 +201,7 @@ func (c *check) settle() {
 func (p *poll) brings(c *check) {
 	c.Helper()
 	<-p.done
-	c.ok(p.err, "ReceiveMessage")
+	c.OK(p.err, "ReceiveMessage")
 	if len(p.messages) != 1 {
 		c.Fatalf("the long poll brought %d messages, want 1", len(p.messages))
 	}
@@ -212,7 +212,7 @@ func (p *poll) brings(c *check) {
 
 func longPollWakesOnSend(c *check) {
 	q := c.newQueue()
-	p := q.poll(c.ctx)
+	p := q.poll(c.Ctx)
 	c.settle()
 	sent := time.Now()
 	q.send("x")
@@ -224,24 +224,24 @@ func longPollWakesOnDelay(c *check) {
 	q := c.newQueue()
 	start := time.Now()
 	q.send("x", func(in *sqs.SendMessageInput) { in.DelaySeconds = 2 })
-	q.poll(c.ctx).brings(c)
+	q.poll(c.Ctx).brings(c)
 	c.notBefore(start, 2*time.Second, "received")
 	c.soonerThan(start, 5*time.Second, "waking")
 }
 
 func longPollWakesOnExpiry(c *check) {
 	q, _, start := c.received("2")
-	q.poll(c.ctx).brings(c)
+	q.poll(c.Ctx).brings(c)
 	c.notBefore(start, 2*time.Second, "received again")
 	c.soonerThan(start, 5*time.Second, "waking")
 }
 
 func longPollWakesOnGiveBack(c *check) {
 	q, m, _ := c.received("60")
-	p := q.poll(c.ctx)
+	p := q.poll(c.Ctx)
 	c.settle()
 	given := time.Now()
-	c.ok(q.changeVisibility(m, 0), "ChangeMessageVisibility to 0")
+	c.OK(q.changeVisibility(m, 0), "ChangeMessageVisibility to 0")
 	p.brings(c)
 	c.soonerThan(given, 3*time.Second, "waking")
 }
@@ -269,12 +269,12 @@ func longPollOfQueue(c *check) {
 func longPollReturnsAtOnce(c *check) {
 	q := c.newQueue()
 	q.send("x")
-	q.poll(c.ctx).brings(c)
+	q.poll(c.Ctx).brings(c)
 }
 
 func longPollCancelled(c *check) {
 	q := c.newQueue()
-	ctx, cancel := context.WithCancel(c.ctx)
+	ctx, cancel := context.WithCancel(c.Ctx)
 	p := q.poll(ctx)
 	c.settle()
 	cancel()
@@ -290,7 +290,7 @@ func longPollCancelled(c *check) {
 // longPollOneWinner: of several that wait, one gets the message and the others go on waiting.
 func longPollOneWinner(c *check) {
 	q := c.newQueue()
-	ctx, cancel := context.WithCancel(c.ctx)
+	ctx, cancel := context.WithCancel(c.Ctx)
 	defer cancel()
 	polls := make(chan *poll, 4)
 	for range cap(polls) {

@@ -24,6 +24,8 @@ const (
 	RequireVar = "CORE_TEST_REQUIRE"
 	// LocalStackVar holds LocalStack's endpoint URL, such as http://127.0.0.1:4566.
 	LocalStackVar = "CORE_TEST_LOCALSTACK"
+	// MiniStackVar holds MiniStack's endpoint URL.
+	MiniStackVar = "CORE_TEST_MINISTACK"
 )
 
 // Required reports whether suites must run rather than be skipped.
@@ -44,12 +46,23 @@ func Unavailable(t testing.TB, format string, args ...any) {
 // the variable the test is Unavailable; an endpoint that was named and does not answer is a failure.
 func LocalStack(t testing.TB) aws.Config {
 	t.Helper()
-	endpoint := strings.TrimSuffix(os.Getenv(LocalStackVar), "/")
+	return service(t, "LocalStack", LocalStackVar, "/_localstack/health", `eval "$(localstack/up)" and `+LocalStackVar+`=$AWS_ENDPOINT_URL`)
+}
+
+// MiniStack does the same for the MiniStack that CORE_TEST_MINISTACK names.
+func MiniStack(t testing.TB) aws.Config {
+	t.Helper()
+	return service(t, "MiniStack", MiniStackVar, "/_ministack/health", MiniStackVar+`=$(scripts/ministack up)`)
+}
+
+func service(t testing.TB, name, variable, health, start string) aws.Config {
+	t.Helper()
+	endpoint := strings.TrimSuffix(os.Getenv(variable), "/")
 	if endpoint == "" {
-		Unavailable(t, `needs LocalStack: run make test, or eval "$(localstack/up)" and %s=$AWS_ENDPOINT_URL go test ./...`, LocalStackVar)
+		Unavailable(t, "needs %s: run make test, or %s go test ./...", name, start)
 	}
-	if err := answers(t.Context(), endpoint+"/_localstack/health"); err != nil {
-		t.Fatalf("LocalStack at %s=%s does not answer; start it with localstack/up: %v", LocalStackVar, endpoint, err)
+	if err := answers(t.Context(), endpoint+health); err != nil {
+		t.Fatalf("%s at %s=%s does not answer; start it (%s): %v", name, variable, endpoint, start, err)
 	}
 	return aws.Config{
 		Region:       "us-east-1",

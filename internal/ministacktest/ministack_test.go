@@ -1,0 +1,75 @@
+// Package ministacktest runs on MiniStack the suites that everything else runs on the emulator.
+package ministacktest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/coretasks/core/internal/conformance"
+	"github.com/coretasks/core/internal/schedulertest"
+	"github.com/coretasks/core/internal/testenv"
+)
+
+func TestMain(m *testing.M) {
+	testenv.Main(m, fmt.Sprintf("the suites on MiniStack; run make test, or %s=$(scripts/ministack up) go test ./...",
+		testenv.MiniStackVar), testenv.MiniStackVar)
+}
+
+// TestScheduler is the suite of EventBridge Scheduler. MiniStack fires schedules into queues, but no universal targets.
+func TestScheduler(t *testing.T) {
+	t.Parallel()
+	config := testenv.MiniStack(t)
+	const (
+		unchecked = "MiniStack does not check this"
+		noTokens  = "MiniStack has no tokens"
+		noPages   = "MiniStack gives no token for the next page"
+	)
+	schedulertest.Run(t, schedulertest.Harness{
+		API: scheduler.NewFromConfig(config), Queues: sqs.NewFromConfig(config), Known: conformance.Known{
+			Deviations: map[string]string{
+				"CreateAgainWithToken": noTokens,
+				"GroupAgainWithToken":  noTokens,
+				"ListPages":            noPages,
+				"ListGroups":           noPages,
+				"DefaultsAreFilledIn":  "MiniStack fills nothing in",
+				"Tags":                 "MiniStack removes no tags",
+				"SchedulesHaveNoTags":  unchecked,
+				"ContextAttributes":    "MiniStack sends them as they are",
+
+				"Refused/a_name_of_65":                  unchecked,
+				"Refused/a_time_zone":                   unchecked,
+				"Refused/a_state":                       unchecked,
+				"Refused/a_role":                        unchecked,
+				"Refused/a_target":                      unchecked,
+				"Refused/a_window_of_nothing":           unchecked,
+				"Refused/an_old_start":                  unchecked,
+				"Refused/186_retries":                   unchecked,
+				"Refused/an_age_of_59_seconds":          unchecked,
+				"Refused/a_request_without_its_members": unchecked,
+
+				"RefusedExpressions/every_day":               unchecked,
+				"RefusedExpressions/cron(0_0_*_*_*)":         unchecked,
+				"RefusedExpressions/cron(0_0_*_*_*_*)":       unchecked,
+				"RefusedExpressions/cron(60_0_*_*_?_*)":      unchecked,
+				"RefusedExpressions/cron(0_24_*_*_?_*)":      unchecked,
+				"RefusedExpressions/cron(0_0_?_*_8_*)":       unchecked,
+				"RefusedExpressions/cron(0_0_?_*_3#1,6#3_*)": unchecked,
+				"RefusedExpressions/cron(0_0_1_1_?_2200)":    unchecked,
+				"RefusedExpressions/rate(0_minutes)":         unchecked,
+				"RefusedExpressions/rate(5_seconds)":         unchecked,
+				"RefusedExpressions/at(2030-02-30T00:00:00)": unchecked,
+				"RefusedExpressions/at(2030-01-01)":          unchecked,
+			},
+			Harmful: map[string]string{ // each of them would wait in vain for 90 seconds
+				"FiresInItsZone":        "MiniStack reads the time as UTC",
+				"FiresARateAtOnce":      "MiniStack waits for the first period",
+				"FiresAUniversalTarget": "MiniStack fires at queues only",
+				"FiresABatch":           "MiniStack fires at queues only",
+				"DeadLetter":            "MiniStack sends no dead letters",
+			},
+		},
+	})
+}
