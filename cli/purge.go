@@ -77,7 +77,7 @@ func (p *program) purgeQueue(ctx context.Context, client *sqsqueue.Client, api s
 		select {
 		case <-time.After(purgeLook):
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return errors.New("interrupted; nothing was deleted")
 		}
 	}
 	return p.print(d, func(w io.Writer) error {

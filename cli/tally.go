@@ -22,6 +22,7 @@ type tally struct {
 	bar  *mpb.Bar
 
 	mu      sync.Mutex
+	last    deadletters.Progress
 	started time.Time
 	told    time.Time
 }
@@ -35,7 +36,13 @@ func (p *program) newTally(verb string) *tally {
 	if f, ok := p.stderr.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		t.bars = mpb.New(mpb.WithOutput(f), mpb.WithWidth(40), mpb.WithRefreshRate(100*time.Millisecond))
 		t.bar = t.bars.AddBar(0,
-			mpb.PrependDecorators(decor.CountersNoUnit("%d of about %d "+verb)),
+			mpb.PrependDecorators(
+				decor.Any(func(decor.Statistics) string {
+					t.mu.Lock()
+					defer t.mu.Unlock()
+					return fmt.Sprintf("%d %s, ", t.last.Done, verb)
+				}),
+				decor.CountersNoUnit("%d of about %d looked at ")),
 			mpb.AppendDecorators(decor.AverageETA(decor.ET_STYLE_GO), decor.Name(" left")))
 	}
 	return t
@@ -45,6 +52,9 @@ func (p *program) newTally(verb string) *tally {
 func (t *tally) progress(p deadletters.Progress) {
 	looked := p.Done + p.Others
 	total := max(p.Total, looked)
+	t.mu.Lock()
+	t.last = p
+	t.mu.Unlock()
 	if t.bar != nil {
 		t.bar.SetTotal(int64(total), false)
 		t.bar.SetCurrent(int64(looked))
