@@ -34,7 +34,7 @@ func (p *program) localCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.serveLocal(cmd.Context(), flags, func(ctx context.Context, _ *emulator.Emulator) error {
-				p.say("serving SQS on http://%s, state in %s", p.settings.localAddr, StateDir())
+				p.say("serving SQS and EventBridge Scheduler on http://%s, state in %s", p.settings.localAddr, StateDir())
 				p.say("use it with --local, or with any AWS client: AWS_ENDPOINT_URL=http://%s", p.settings.localAddr)
 				<-ctx.Done()
 				return nil
