@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build unit test lint fmt fuzz fuzz-api vuln bench bench-docs bench-api bench-api-docs bench-micro localstack-up localstack-down clean
+.PHONY: help build unit test lint fmt fuzz fuzz-api vuln bench bench-docs bench-api bench-api-docs bench-micro bench-lambda lambda localstack-up localstack-down clean
 
 FUZZTIME ?= 2m
 BENCH_ARGS ?=
@@ -53,6 +53,12 @@ bench-api-docs: ## the same, and its tables into docs/performance.md
 
 bench-micro: ## executor, envelope, batcher and worker, ten times each, for benchstat
 	go test -run '^$$' -bench . -benchmem -count=10 ./tasks ./internal/batch ./sqsqueue
+
+bench-lambda: ## a Lambda function's start and what the handler adds to a batch
+	go test -run '^$$' -bench 'Init|Batch' -benchmem -count=5 ./lambdaworker ./examples/reports/cmd/lambda
+
+lambda: ## the example as a Lambda function, for arm64 and amd64, in dist/
+	scripts/lambda dist
 
 localstack-up: ## start LocalStack on port 4566; prints the environment to set
 	localstack/up

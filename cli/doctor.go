@@ -85,7 +85,7 @@ func (p *program) examine(ctx context.Context) []finding {
 		}
 		if len(problems) == 0 {
 			findings = append(findings, finding{Check: "queue " + client.FullName(spec.Name), OK: true, Detail: fmt.Sprintf(
-				"redrive after %d receives, visibility timeout %v", spec.MaxReceiveCount, spec.VisibilityTimeout)})
+				"redrive after %d receives, visibility timeout %v", spec.MaxReceiveCount, spec.QueueVisibility())})
 		}
 	}
 	return append(findings, p.examineSchedules(ctx)...)

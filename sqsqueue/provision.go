@@ -72,7 +72,7 @@ func deadLetterAttributes(spec tasks.QueueSpec) map[string]string {
 func queueAttributes(spec tasks.QueueSpec, deadARN string) map[string]string {
 	policy := redrivePolicy{DeadLetterTargetARN: deadARN, MaxReceiveCount: flexInt(spec.MaxReceiveCount)}
 	return map[string]string{
-		attrVisibility: inSeconds(spec.VisibilityTimeout),
+		attrVisibility: inSeconds(spec.QueueVisibility()),
 		attrRetention:  inSeconds(spec.Retention),
 		attrRedrive:    policy.String(),
 	}

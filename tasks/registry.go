@@ -103,6 +103,7 @@ const (
 
 	MinVisibilityTimeout = 5 * time.Second // heartbeats need room for a slow answer and its retry
 	MaxVisibilityTimeout = 12 * time.Hour
+	MaxLambdaTimeout     = 15 * time.Minute
 	MinRetention         = time.Minute
 	MaxRetention         = 14 * 24 * time.Hour
 
@@ -119,6 +120,18 @@ type QueueSettings struct {
 	Retention time.Duration
 	// DeadLetterRetention is 1 minute to 14 days; the default is [DefaultDeadLetterRetention].
 	DeadLetterRetention time.Duration
+	// LambdaTimeout is the timeout of the Lambda function that works the queue, where one does: 1 s to 15 minutes. The
+	// queue is then created with a visibility timeout that suits it; workers still hide messages for VisibilityTimeout.
+	LambdaTimeout time.Duration
+}
+
+// LambdaVisibility is the visibility timeout that a queue needs whose messages a Lambda function works: six times the
+// function's timeout, and the batching window ("Configuring an Amazon SQS event source").
+func LambdaVisibility(timeout, window time.Duration) time.Duration { return 6*timeout + window }
+
+// QueueVisibility is the visibility timeout that the queue is created with.
+func (s QueueSettings) QueueVisibility() time.Duration {
+	return max(s.VisibilityTimeout, LambdaVisibility(s.LambdaTimeout, 0))
 }
 
 func (s QueueSettings) register(r *Registry) {
@@ -135,6 +148,9 @@ func (s QueueSettings) register(r *Registry) {
 	if q.VisibilityTimeout < MinVisibilityTimeout || q.VisibilityTimeout > MaxVisibilityTimeout {
 		refuse("VisibilityTimeout %v is out of range: it must be %v to %v", q.VisibilityTimeout, MinVisibilityTimeout, MaxVisibilityTimeout)
 	}
+	if l := q.LambdaTimeout; l != 0 && (l < time.Second || l > MaxLambdaTimeout) {
+		refuse("LambdaTimeout %v is out of range: it must be %v to %v", l, time.Second, MaxLambdaTimeout)
+	}
 	for what, d := range map[string]time.Duration{"Retention": q.Retention, "DeadLetterRetention": q.DeadLetterRetention} {
 		if d < MinRetention || d > MaxRetention {
 			refuse("%s %v is out of range: it must be %v to %v", what, d, MinRetention, MaxRetention)
@@ -143,7 +159,7 @@ func (s QueueSettings) register(r *Registry) {
 	if q.Retention >= q.DeadLetterRetention {
 		refuse("Retention %v must be shorter than DeadLetterRetention %v: a dead letter keeps its age, and would be dropped on arrival", q.Retention, q.DeadLetterRetention)
 	}
-	for what, d := range map[string]time.Duration{"VisibilityTimeout": q.VisibilityTimeout, "Retention": q.Retention, "DeadLetterRetention": q.DeadLetterRetention} {
+	for what, d := range map[string]time.Duration{"VisibilityTimeout": q.VisibilityTimeout, "Retention": q.Retention, "DeadLetterRetention": q.DeadLetterRetention, "LambdaTimeout": q.LambdaTimeout} {
 		if d%time.Second != 0 {
 			refuse("%s %v must be whole seconds", what, d)
 		}

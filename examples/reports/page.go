@@ -1,17 +1,11 @@
 package reports
 
 import (
-	"bytes"
 	"context"
-	"embed"
 	"fmt"
-	"html/template"
 	"strings"
 	"time"
 )
-
-//go:embed page.html
-var pageFiles embed.FS
 
 // A kind is one type of report.
 type kind struct {
@@ -52,7 +46,7 @@ func (k kind) period(last time.Time) period {
 }
 
 // page reads a user's sales, month by month, and lays the report out.
-func (k kind) page(ctx context.Context, s *session, u user, slowly bool) (*page, error) {
+func (k kind) page(ctx context.Context, s sales, u user, slowly bool) (*page, error) {
 	last, err := s.lastDay(ctx)
 	if err != nil {
 		return nil, err
@@ -76,7 +70,7 @@ func (k kind) page(ctx context.Context, s *session, u user, slowly bool) (*page,
 }
 
 // lines reads one month after the other.
-func (k kind) lines(ctx context.Context, s *session, u user, months []period, steps *steps) ([]line, error) {
+func (k kind) lines(ctx context.Context, s sales, u user, months []period, steps *steps) ([]line, error) {
 	var all []line
 	for _, month := range months {
 		var lines []line
@@ -156,7 +150,7 @@ func productRows(lines []line) []row {
 	return rows
 }
 
-// A page is what the template shows.
+// A page is what render shows.
 type page struct {
 	Title, Column string
 	User          user
@@ -202,25 +196,6 @@ func (p *page) Average() int64 {
 		return 0
 	}
 	return (p.Total.Cents + p.Total.Sales/2) / p.Total.Sales
-}
-
-// render returns the page as one HTML file that needs no other. What it shows follows from the data and the job alone,
-// so that every attempt of a job renders the same.
-func (p *page) render() ([]byte, error) {
-	t, err := template.New("page.html").Funcs(template.FuncMap{
-		"money": money, "count": count, "lower": strings.ToLower,
-		"percent": func(part float64) string { return fmt.Sprintf("%.1f%%", 100*part) },
-		"day":     func(t time.Time) string { return t.Format("2 January 2006") },
-		"minute":  func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
-	}).ParseFS(pageFiles, "page.html")
-	if err != nil {
-		return nil, err
-	}
-	var html bytes.Buffer
-	if err := t.Execute(&html, p); err != nil {
-		return nil, fmt.Errorf("render the report: %w", err)
-	}
-	return html.Bytes(), nil
 }
 
 // money writes cents as dollars: $1,234.56.

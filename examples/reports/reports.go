@@ -41,9 +41,24 @@ type Report struct {
 var Generate = tasks.Define("reports.generate", generate,
 	tasks.Queue("default"), tasks.MaxRetries(3), tasks.RetryDelay(10*time.Second), tasks.Timeout(5*time.Minute))
 
-// Registry returns the example's tasks. They keep their files below dir, which is made when the first task runs.
-func Registry(dir string) *tasks.Registry {
-	return tasks.NewRegistry(Generate, Email, Flaky, Wait).Use(withDir(dir))
+// Registry returns the example's tasks. They keep their files below dir, which is made when the first task runs, and the
+// sales in a SQLite database there: the program must link a driver named sqlite.
+func Registry(dir string) *tasks.Registry { return registry(files{dir: dir}) }
+
+// SampleRegistry is Registry for a program without SQLite, such as a small Lambda function: the sales are the same, made
+// in memory.
+func SampleRegistry(dir string) *tasks.Registry {
+	return registry(files{dir: dir, memory: &memory{today: time.Now().UTC()}})
+}
+
+// LambdaTimeout is what the example's Lambda function needs for the longest of its tasks, and to say how they ended.
+const LambdaTimeout = 5*time.Minute + 10*time.Second
+
+func registry(f files) *tasks.Registry {
+	return tasks.NewRegistry(Generate, Email, Flaky, Wait,
+		tasks.QueueSettings{Name: "default", LambdaTimeout: LambdaTimeout},
+		tasks.QueueSettings{Name: "high-priority", LambdaTimeout: LambdaTimeout},
+	).Use(withFiles(f))
 }
 
 func generate(ctx context.Context, p Params) (Report, error) {
@@ -70,15 +85,11 @@ func generate(ctx context.Context, p Params) (Report, error) {
 		return Report{}, err
 	}
 	page.JobID, page.EnqueuedAt = attempt.ID, attempt.EnqueuedAt
-	html, err := page.render()
-	if err != nil {
-		return Report{}, err
-	}
 	file, err := reportFile(ctx, p, attempt.ID)
 	if err != nil {
 		return Report{}, err
 	}
-	if err := writeFile(file, html); err != nil {
+	if err := writeFile(file, page.render()); err != nil {
 		return Report{}, err
 	}
 	tasks.Progress(ctx, 1, "report written")

@@ -12,9 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-
 	"github.com/coretasks/core/tasks"
 )
 
@@ -22,7 +19,20 @@ import (
 // keeps no worker busy meanwhile.
 const busyWait = time.Second
 
-// A session is one task's own look at the sales database: a read-only connection with one transaction, so that all
+// sales is one task's own look at what was sold.
+type sales interface {
+	user(ctx context.Context, id int64) (user, error)
+	// lastDay returns the last day with sales, of whichever user; reports end there.
+	lastDay(ctx context.Context) (time.Time, error)
+	// byTime sums up a user's sales by day (unit 10) or month (unit 7): by that many characters of the date. Days and
+	// months without sales are left out.
+	byTime(ctx context.Context, userID int64, p period, unit int) ([]line, error)
+	// byProduct sums up a user's sales of every product.
+	byProduct(ctx context.Context, userID int64, p period) ([]line, error)
+	close()
+}
+
+// A session is a look at the sales database: a read-only connection with one transaction, so that all
 // numbers of a report are of the same moment.
 type session struct {
 	path string
@@ -30,12 +40,21 @@ type session struct {
 	tx   *sql.Tx
 }
 
-// openSales opens a session, and makes the database where there is none. The caller closes it.
-func openSales(ctx context.Context) (*session, error) {
-	dir, err := stateDir(ctx)
+// openSales opens what the registry of the task says. The caller closes it.
+func openSales(ctx context.Context) (sales, error) {
+	f, err := filesOf(ctx)
 	if err != nil {
 		return nil, err
 	}
+	if f.memory != nil {
+		return f.memory, nil
+	}
+	return openSession(ctx, f.dir)
+}
+
+// openSession opens the sales database below dir, and makes it where there is none. The program has to link a driver named
+// sqlite, such as modernc.org/sqlite.
+func openSession(ctx context.Context, dir string) (*session, error) {
 	path := filepath.Join(dir, "sales.db")
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		if err := createSales(ctx, path, time.Now().UTC()); err != nil {
@@ -70,9 +89,14 @@ func (s *session) close() {
 
 // explain tells a damaged database, which no retry mends, from a locked one.
 func (s *session) explain(err error) error {
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		switch e.Code() & 0xff { // the primary result code
-		case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
+	const corrupt, notADatabase = 11, 26 // SQLite's result codes
+	var coded interface {
+		error
+		Code() int
+	}
+	if errors.As(err, &coded) {
+		switch coded.Code() & 0xff { // the primary result code
+		case corrupt, notADatabase:
 			return tasks.Permanent(fmt.Errorf("sales database %s is damaged (%w); delete it, and the next report makes a new one", s.path, err))
 		}
 	}
@@ -95,19 +119,20 @@ type user struct {
 	Name, Email, Region string
 }
 
+func unknownUser(id int64) error { return tasks.Permanent(fmt.Errorf("user %d does not exist", id)) }
+
 func (s *session) user(ctx context.Context, id int64) (user, error) {
 	u := user{ID: id}
 	err := s.tx.QueryRowContext(ctx, `SELECT name, email, region FROM users WHERE id = ?`, id).Scan(&u.Name, &u.Email, &u.Region)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return user{}, tasks.Permanent(fmt.Errorf("user %d does not exist", id))
+		return user{}, unknownUser(id)
 	case err != nil:
 		return user{}, s.explain(err)
 	}
 	return u, nil
 }
 
-// lastDay returns the last day with sales, of whichever user; reports end there.
 func (s *session) lastDay(ctx context.Context) (time.Time, error) {
 	var day string
 	if err := s.tx.QueryRowContext(ctx, `SELECT max(sold_on) FROM sales`).Scan(&day); err != nil {
@@ -150,8 +175,6 @@ func (l *line) add(other line) {
 	l.Cents += other.Cents
 }
 
-// byTime sums up a user's sales by day (unit 10) or month (unit 7): by that many characters of the date. Days and months
-// without sales are left out.
 func (s *session) byTime(ctx context.Context, userID int64, p period, unit int) ([]line, error) {
 	return s.lines(ctx, `
 		SELECT '', substr(sold_on, 1, ?), count(*), sum(quantity), sum(quantity * unit_cents)
@@ -160,7 +183,6 @@ func (s *session) byTime(ctx context.Context, userID int64, p period, unit int) 
 		unit, userID, p.first.Format(time.DateOnly), p.last.Format(time.DateOnly))
 }
 
-// byProduct sums up a user's sales of every product.
 func (s *session) byProduct(ctx context.Context, userID int64, p period) ([]line, error) {
 	return s.lines(ctx, `
 		SELECT p.category, p.name, count(s.id), coalesce(sum(s.quantity), 0), coalesce(sum(s.quantity * s.unit_cents), 0)

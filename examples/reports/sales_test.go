@@ -65,7 +65,7 @@ func TestSessionIsClosedWhateverHappens(t *testing.T) {
 			defer cancel(nil)
 			during := 0
 			task := tasks.Define("test.misuse", tasks.NoResult(func(ctx context.Context, _ struct{}) error {
-				s, err := openSales(ctx)
+				s, err := openSession(ctx, dir)
 				if err != nil {
 					return err
 				}
@@ -73,7 +73,7 @@ func TestSessionIsClosedWhateverHappens(t *testing.T) {
 				during = openFiles(t, dir)
 				return tt.misuse(ctx, func() { cancel(tasks.ErrShutdown) }, s)
 			}))
-			out := execute(ctx, t, tasks.NewRegistry(task).Use(withDir(dir)), "test.misuse", "job-1", 1, struct{}{})
+			out := execute(ctx, t, tasks.NewRegistry(task), "test.misuse", "job-1", 1, struct{}{})
 			if out.Verdict != tt.want {
 				t.Errorf("verdict = %v (%v), want %v", out.Verdict, out.Err, tt.want)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -25,12 +26,16 @@ CREATE TABLE sales (
 	unit_cents INTEGER NOT NULL  -- the price on that day
 );
 CREATE INDEX sales_by_user ON sales (user_id, sold_on);
-INSERT INTO users (id, name, email, region) VALUES
-	(1, 'Ana Souza',     'ana.souza@example.com',     'São Paulo'),
-	(2, 'Ben Okafor',    'ben.okafor@example.com',    'Lagos'),
-	(3, 'Chiara Rossi',  'chiara.rossi@example.com',  'Milan'),
-	(4, 'Dana Lindqvist','dana.lindqvist@example.com','Gothenburg'); -- new, and without a sale yet
 `
+
+func users() []user {
+	return []user{
+		{1, "Ana Souza", "ana.souza@example.com", "São Paulo"},
+		{2, "Ben Okafor", "ben.okafor@example.com", "Lagos"},
+		{3, "Chiara Rossi", "chiara.rossi@example.com", "Milan"},
+		{4, "Dana Lindqvist", "dana.lindqvist@example.com", "Gothenburg"}, // new, and without a sale yet
+	}
+}
 
 // A product is sold in proportion to its weight.
 type product struct {
@@ -100,14 +105,14 @@ func fillSales(ctx context.Context, path string, today time.Time) (err error) {
 }
 
 func insertSales(ctx context.Context, tx *sql.Tx, today time.Time) (err error) {
-	var drum []int // each product as often as it weighs
-	products := catalogue()
-	for i, p := range products {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO products (id, name, category) VALUES (?, ?, ?)`, i+1, p.name, p.category); err != nil {
+	for _, u := range users() {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, email, region) VALUES (?, ?, ?, ?)`, u.ID, u.Name, u.Email, u.Region); err != nil {
 			return err
 		}
-		for range p.weight {
-			drum = append(drum, i)
+	}
+	for i, p := range catalogue() {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO products (id, name, category) VALUES (?, ?, ?)`, i+1, p.name, p.category); err != nil {
+			return err
 		}
 	}
 	insert, err := tx.PrepareContext(ctx, `INSERT INTO sales (user_id, product_id, sold_on, quantity, unit_cents) VALUES (?, ?, ?, ?, ?)`)
@@ -115,20 +120,46 @@ func insertSales(ctx context.Context, tx *sql.Tx, today time.Time) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, insert.Close()) }()
-	end := date(today.Year(), today.Month(), today.Day())
-	for day := date(today.Year(), today.Month()-12, 1); day.Before(end); day = day.AddDate(0, 0, 1) {
-		random := rand.New(rand.NewPCG(seed, uint64(day.Unix())))
-		for userID := int64(1); userID <= 3; userID++ {
-			for range salesOn(day, userID, random) {
-				i := drum[random.IntN(len(drum))]
-				quantity := 1 + random.IntN(4)
-				if _, err := insert.ExecContext(ctx, userID, i+1, day.Format(time.DateOnly), quantity, products[i].cents); err != nil {
-					return err
+	for s := range sample(today) {
+		if _, err := insert.ExecContext(ctx, s.userID, s.product+1, s.day.Format(time.DateOnly), s.quantity, s.cents); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A sale is one row of the sample.
+type sale struct {
+	userID   int64
+	product  int // its place in the catalogue
+	day      time.Time
+	quantity int64
+	cents    int64 // for one unit
+}
+
+// sample makes the sales of twelve whole months and of the current one, up to the day before today.
+func sample(today time.Time) iter.Seq[sale] {
+	return func(yield func(sale) bool) {
+		var drum []int // each product as often as it weighs
+		products := catalogue()
+		for i, p := range products {
+			for range p.weight {
+				drum = append(drum, i)
+			}
+		}
+		end := date(today.Year(), today.Month(), today.Day())
+		for day := date(today.Year(), today.Month()-12, 1); day.Before(end); day = day.AddDate(0, 0, 1) {
+			random := rand.New(rand.NewPCG(seed, uint64(day.Unix())))
+			for userID := int64(1); userID <= 3; userID++ {
+				for range salesOn(day, userID, random) {
+					i := drum[random.IntN(len(drum))]
+					if !yield(sale{userID, i, day, int64(1 + random.IntN(4)), products[i].cents}) {
+						return
+					}
 				}
 			}
 		}
 	}
-	return nil
 }
 
 // salesOn returns how often a user sells on a day: a week and a year have their rhythm, and everyone sells differently.

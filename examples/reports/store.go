@@ -10,23 +10,34 @@ import (
 	"github.com/coretasks/core/tasks"
 )
 
-type dirKey struct{}
+type filesKey struct{}
 
-// withDir tells the tasks where their files are.
-func withDir(dir string) tasks.Middleware {
+// files is where the tasks find their sales and put their reports.
+type files struct {
+	dir    string
+	memory *memory // nil: the sales are in a database below dir
+}
+
+// withFiles tells the tasks where their files are.
+func withFiles(f files) tasks.Middleware {
 	return func(next tasks.Handler) tasks.Handler {
 		return func(ctx context.Context) error {
-			return next(context.WithValue(ctx, dirKey{}, dir))
+			return next(context.WithValue(ctx, filesKey{}, f))
 		}
 	}
 }
 
-func stateDir(ctx context.Context) (string, error) {
-	dir, ok := ctx.Value(dirKey{}).(string)
+func filesOf(ctx context.Context) (files, error) {
+	f, ok := ctx.Value(filesKey{}).(files)
 	if !ok {
-		return "", errors.New("the tasks of package reports must run in a registry made by reports.Registry")
+		return files{}, errors.New("the tasks of package reports must run in a registry made by reports.Registry")
 	}
-	return dir, nil
+	return f, nil
+}
+
+func stateDir(ctx context.Context) (string, error) {
+	f, err := filesOf(ctx)
+	return f.dir, err
 }
 
 // writeFile makes a file appear complete or not at all, also to a reader that looks meanwhile and after a crash.
