@@ -23,12 +23,15 @@ import (
 // not answer elsewhere.
 const credentialsTimeout = 10 * time.Second
 
+// localRegion is what the embedded endpoint calls its own.
+const localRegion = "us-east-1"
+
 // awsConfig is what the flags and the SDK's own chain say about AWS. Nothing is guessed: without --local, a missing
 // region or missing credentials are errors.
 func (p *program) awsConfig(ctx context.Context) (aws.Config, error) {
 	if p.settings.local {
 		return aws.Config{
-			Region:       "us-east-1",
+			Region:       localRegion,
 			BaseEndpoint: aws.String("http://" + p.settings.localAddr),
 			Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
 		}, nil

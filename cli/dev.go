@@ -19,14 +19,15 @@ func (p *program) devCommand() *cobra.Command {
 	var (
 		endpoint endpointFlags
 		worker   workerFlags
+		function functionFlags
 		addr     string
 	)
 	cmd := &cobra.Command{
-		Use:   "dev",
+		Use:   "dev [--lambda [BINARY]]",
 		Short: "Run everything in one process on the embedded queue, with nothing to install",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := worker.parse(); err != nil {
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := errors.Join(worker.parse(), function.parse(args)); err != nil {
 				return err
 			}
 			if err := checkLoopback(addr, endpoint.allowRemote && os.Getenv(tokenVar) != ""); err != nil {
@@ -34,7 +35,7 @@ func (p *program) devCommand() *cobra.Command {
 			}
 			p.settings.local = true
 			return p.serveLocal(cmd.Context(), endpoint, func(ctx context.Context, em *emulator.Emulator) error {
-				return p.dev(ctx, em, addr, worker.config)
+				return p.dev(ctx, em, addr, worker.config, function)
 			})
 		},
 	}
@@ -43,6 +44,7 @@ func (p *program) devCommand() *cobra.Command {
 		"how long jobs wait that ran when 'dev' was killed, at most; a debugger that stops it for longer makes its jobs run again")
 	endpoint.add(cmd)
 	worker.add(cmd.Flags())
+	function.add(cmd)
 	return cmd
 }
 
@@ -51,7 +53,7 @@ func (p *program) devCommand() *cobra.Command {
 const devVisibility = 10 * time.Second
 
 // dev works the embedded queue in the same process, through the very client that AWS gets, and serves the HTTP API.
-func (p *program) dev(ctx context.Context, em *emulator.Emulator, addr string, cfg sqsqueue.WorkerConfig) (err error) {
+func (p *program) dev(ctx context.Context, em *emulator.Emulator, addr string, cfg sqsqueue.WorkerConfig, function functionFlags) (err error) {
 	client, err := sqsqueue.New(em.SQS(), sqsqueue.Config{Prefix: p.settings.prefix, Logger: p.logger()})
 	if err != nil {
 		return &usageError{err: err}
@@ -70,17 +72,23 @@ func (p *program) dev(ctx context.Context, em *emulator.Emulator, addr string, c
 		defer func() { err = errors.Join(err, store.Close()) }()
 	}
 	return p.serveAPI(ctx, apiSite{queues: em.SQS(), ages: em, store: store, addr: addr, pages: true}, func(ctx context.Context) error {
-		return p.work(ctx, em.SQS(), store, cfg, func() { p.welcome(addr, cfg) })
+		if function.lambda {
+			return p.workByFunction(ctx, em, client, function, cfg, func() { p.welcome(addr, cfg, p.describeFunction(function)) })
+		}
+		return p.work(ctx, em.SQS(), store, cfg, func() { p.welcome(addr, cfg, "") })
 	})
 }
 
-// welcome says in a few lines what is running and what to try next.
-func (p *program) welcome(addr string, cfg sqsqueue.WorkerConfig) {
+// welcome says in a few lines what is running and what to try next; by is what works the queues, if not this process.
+func (p *program) welcome(addr string, cfg sqsqueue.WorkerConfig, by string) {
 	var names []string
 	for _, t := range p.registry.Tasks() {
 		names = append(names, t.Info().Name)
 	}
 	p.say("Working %s (%d at once).", strings.Join(names, ", "), cfg.Concurrency)
+	if by != "" {
+		p.say("  function  %s", by)
+	}
 	p.say("  queues    %s", strings.Join(p.queueList(cfg), ", "))
 	for _, row := range p.periodicRows(time.Now()) {
 		if len(row.Next) > 0 {

@@ -71,3 +71,38 @@ func TestDevKeepsItsState(t *testing.T) {
 		t.Errorf("dev ended with %d after %v", code, took)
 	}
 }
+
+// TestDevLambda works the queues by this very program as a Lambda function, and by one that does not start.
+func TestDevLambda(t *testing.T) {
+	t.Parallel()
+	w := mainjob.New(t)
+	dev := w.Start(t, "Stop with Ctrl-C", "dev", "--lambda", "--lambda-batch-size", "5")
+	if !strings.Contains(dev.Text(), "function  this program as a Lambda function") {
+		t.Errorf("dev does not say what works the queues:\n%s", dev.Text())
+	}
+	result := w.Must(t, "enqueue", "note", `{"text":"on Lambda","fail":1}`, "--wait")
+	if !strings.Contains(result, "on Lambda") {
+		t.Errorf("the result is %s", result)
+	}
+	for range 12 {
+		w.Must(t, "enqueue", "note.urgent", `{"text":"urgent"}`)
+	}
+	mainjob.Await(t, "all have ended", func() bool { return w.Count(t, "end") == 13 })
+	if !strings.Contains(dev.Text(), "requestId") {
+		t.Errorf("the function's lines have no request id:\n%s", dev.Text())
+	}
+	if code, took := dev.Terminate(t); code != 0 || took > 10*time.Second {
+		t.Errorf("dev ended with %d after %v", code, took)
+	}
+	for want, args := range map[string][]string{
+		"no such file or directory":                {"dev", "--lambda", "missing"},
+		"a function's binary needs --lambda":       {"dev", "bootstrap"},
+		"needs a batching window of 1s or more":    {"dev", "--lambda", "--lambda-batch-size", "11"},
+		"batch size -1 is invalid: it must be 1":   {"dev", "--lambda", "--lambda-batch-size", "-1"},
+		"batching window 6m0s is invalid: it must": {"dev", "--lambda", "--lambda-batch-window", "6m"},
+	} {
+		if code, _, stderr := w.Run(t, "", args...); code == 0 || !strings.Contains(stderr, want) {
+			t.Errorf("%v: exit code %d, %s; want %q", args, code, stderr, want)
+		}
+	}
+}

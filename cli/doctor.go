@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/spf13/cobra"
 
 	"github.com/coretasks/core/schedules"
@@ -22,12 +23,13 @@ type finding struct {
 }
 
 func (p *program) doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	var function string
+	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check credentials, endpoint, queues, schedules and the results store against the tasks, and say how to mend what is wrong",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			findings := append(p.examine(cmd.Context()), p.examineStore(cmd.Context()))
+			findings := append(p.examine(cmd.Context(), function), p.examineStore(cmd.Context()))
 			wrong := 0
 			for _, f := range findings {
 				if !f.OK {
@@ -57,10 +59,12 @@ func (p *program) doctorCommand() *cobra.Command {
 			return err
 		},
 	}
+	cmd.Flags().StringVar(&function, "lambda", "", "name or ARN of a Lambda function that works the queues, to check it and its event source mappings too")
+	return cmd
 }
 
 // examine looks at one thing after the other, and stops where the rest could not be told.
-func (p *program) examine(ctx context.Context) []finding {
+func (p *program) examine(ctx context.Context, function string) []finding {
 	findings := []finding{{Check: "tasks", OK: true, Detail: fmt.Sprintf("%d tasks on %d queues", len(p.registry.Tasks()), len(p.registry.Queues()))}}
 	cfg, err := p.awsConfig(ctx)
 	if err != nil {
@@ -88,7 +92,11 @@ func (p *program) examine(ctx context.Context) []finding {
 				"redrive after %d receives, visibility timeout %v", spec.MaxReceiveCount, spec.QueueVisibility())})
 		}
 	}
-	return append(findings, p.examineSchedules(ctx)...)
+	findings = append(findings, p.examineSchedules(ctx)...)
+	if function != "" {
+		findings = append(findings, p.examineFunction(ctx, awslambda.NewFromConfig(cfg), client, function)...)
+	}
+	return findings
 }
 
 // examineSchedules compares EventBridge with the periodic tasks.

@@ -62,7 +62,7 @@ func WithWeb(build func(Web) http.Handler) Option {
 
 // Main runs the command line of the process with the tasks of the registry, and exits: 0 when all went well, 1 after an
 // error, which is told in one line on standard error, 2 after wrong usage or when a plan has changes. SIGINT or SIGTERM end a long-running command
-// cleanly; a second one ends it at once.
+// cleanly; a second one ends it at once. Started by AWS Lambda, it is the function that works the program's queues.
 func Main(r *tasks.Registry, opts ...Option) {
 	ctx, stop := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
@@ -81,6 +81,12 @@ func Run(ctx context.Context, r *tasks.Registry, args []string, stdin io.Reader,
 	p := &program{registry: r, name: programName(), stdin: stdin, stdout: stdout, stderr: stderr}
 	for _, opt := range opts {
 		opt(p)
+	}
+	if onLambda(args) {
+		if err := p.workOnLambda(ctx); err != nil {
+			_, _ = fmt.Fprintf(stderr, "core: %s\n", message(err))
+		}
+		return exitError
 	}
 	root := p.root()
 	root.SetArgs(args)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -133,4 +134,13 @@ func count(attrs map[string]string, name types.QueueAttributeName) int {
 		return 0
 	}
 	return n
+}
+
+// VisibilityTimeout returns what a queue is set to.
+func (c *Client) VisibilityTimeout(ctx context.Context, queue string) (time.Duration, error) {
+	attrs, err := c.attributes(ctx, queue)
+	if err != nil {
+		return 0, err
+	}
+	return time.Duration(count(attrs, types.QueueAttributeName(attrVisibility))) * time.Second, nil
 }

@@ -23,10 +23,10 @@ type ProcessConfig struct {
 	// Env is what the function finds besides what Lambda sets: region, credentials, endpoints, and its own settings. It
 	// inherits nothing.
 	Env []string
+	// Dir is where it runs. The default is the binary's directory.
+	Dir string
 	// Output gets what the function writes. The default is nowhere.
 	Output io.Writer
-	// Timeout is told to nobody; it is the mapping's. MemoryMB is what the function is told to have; the default is 512.
-	MemoryMB int
 }
 
 // A Process is a function made of a binary that speaks the Lambda Runtime API. Each execution environment is a process
@@ -57,8 +57,8 @@ func NewProcess(path string, cfg ProcessConfig) (*Process, error) {
 	if cfg.Output == nil {
 		cfg.Output = io.Discard
 	}
-	if cfg.MemoryMB == 0 {
-		cfg.MemoryMB = 512
+	if cfg.Dir == "" {
+		cfg.Dir = filepath.Dir(path)
 	}
 	return &Process{path: path, cfg: cfg, all: map[*environment]struct{}{}}, nil
 }
@@ -161,13 +161,13 @@ func (p *Process) start(ctx context.Context) (*environment, error) {
 		return nil, err
 	}
 	env.cmd = exec.Command(p.path, p.cfg.Args...) //nolint:noctx // it outlives the invocation that it is started for
-	env.cmd.Dir = filepath.Dir(p.path)
+	env.cmd.Dir = p.cfg.Dir
 	env.cmd.Stdout, env.cmd.Stderr = p.cfg.Output, p.cfg.Output
 	env.cmd.Env = append([]string{
 		"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=en_US.UTF-8", "TZ=:UTC",
 		"AWS_LAMBDA_RUNTIME_API=" + addr, "_HANDLER=bootstrap", "LAMBDA_TASK_ROOT=" + filepath.Dir(p.path),
 		"AWS_LAMBDA_FUNCTION_NAME=local", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
-		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", p.cfg.MemoryMB),
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/local", "AWS_LAMBDA_LOG_STREAM_NAME=local",
 	}, p.cfg.Env...)
 	if err := env.cmd.Start(); err != nil {

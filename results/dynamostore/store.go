@@ -207,9 +207,11 @@ func (w *write) endFinal(end results.End, now time.Time) (condition string) {
 	w.setText(attrResult, string(end.Result))
 	w.setText(attrReason, end.Reason)
 	w.setText(attrError, end.Error)
-	latest := " = " + w.value(number(int64(end.Attempt))) + w.since(end.Requeues)
+	var latest string // one of the two: a value that no expression uses is refused
 	if end.State == results.Succeeded {
 		latest = " >= " + w.value(number(int64(end.Attempt)))
+	} else {
+		latest = " = " + w.value(number(int64(end.Attempt))) + w.since(end.Requeues)
 	}
 	return "attribute_not_exists(" + w.name(attrID) + ") OR (" + w.in(results.Queued, results.Retrying, results.Running) +
 		" AND " + w.name(attrAttempt) + latest + " AND " + w.unexpired(now) + ")"
