@@ -115,7 +115,7 @@ func Of(r *tasks.Registry) (Manifest, error) {
 	m := Manifest{Version: Version, Queues: []Queue{}, Tasks: []Task{}, Schedules: []Schedule{}}
 	for _, q := range r.Queues() {
 		m.Queues = append(m.Queues, Queue{
-			Name: q.Name, VisibilityTimeout: Seconds(q.VisibilityTimeout), MaxReceiveCount: q.MaxReceiveCount,
+			Name: q.Name, VisibilityTimeout: Seconds(q.QueueVisibility()), MaxReceiveCount: q.MaxReceiveCount,
 			Retention: Seconds(q.Retention), DeadLetterRetention: Seconds(q.DeadLetterRetention),
 		})
 	}

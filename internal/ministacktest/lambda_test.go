@@ -1,11 +1,7 @@
-// Package ministacktest deploys to MiniStack, a stand-in for AWS that runs Lambda functions natively, the zip that 'make
-// lambda' makes, and runs the cases of the semantics suite that fit: MiniStack polls, counts receives and hides messages,
-// with real time.
 package ministacktest
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
@@ -23,6 +18,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/uuid"
 
+	"github.com/coretasks/core/cli"
 	"github.com/coretasks/core/internal/semantics"
 	"github.com/coretasks/core/internal/semantics/workload"
 	"github.com/coretasks/core/internal/testenv"
@@ -32,26 +28,8 @@ import (
 	"github.com/coretasks/core/tasks"
 )
 
-const (
-	variable = "CORE_TEST_MINISTACK"
-	// visibility is comfortably more than a cold start of MiniStack's takes.
-	visibility = 30 * time.Second
-)
-
-func TestMain(m *testing.M) {
-	testenv.Main(m, fmt.Sprintf("the Lambda function on MiniStack; run make test, or %s=$(scripts/ministack up) go test ./...", variable), variable)
-}
-
-func config(t *testing.T) aws.Config {
-	t.Helper()
-	endpoint := strings.TrimSuffix(os.Getenv(variable), "/")
-	if endpoint == "" {
-		testenv.Unavailable(t, "needs MiniStack: run make test, or %s=$(scripts/ministack up) go test ./...", variable)
-	}
-	return aws.Config{
-		Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-	}
-}
+// visibility is comfortably more than a cold start of MiniStack's takes.
+const visibility = 30 * time.Second
 
 // deployment is the function with a table for its records.
 type deployment struct {
@@ -64,7 +42,7 @@ type deployment struct {
 // deploy makes the zip and a function of it.
 func deploy(t *testing.T) *deployment {
 	t.Helper()
-	cfg := config(t)
+	cfg := testenv.MiniStack(t)
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "../../scripts/lambda", dir, "./internal/semantics/bootstrap")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -119,30 +97,37 @@ func (d *deployment) env(t *testing.T) semantics.Env {
 	}
 	return semantics.Env{API: api, Client: client, Work: func(t *testing.T, _ semantics.WorkOptions) func() error {
 		t.Helper()
-		url, err := client.URL(t.Context(), tasks.DefaultQueue)
-		if err != nil {
-			t.Fatal(err)
-		}
-		queue, err := api.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{"QueueArn"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		mapping, err := d.client.CreateEventSourceMapping(t.Context(), &lambda.CreateEventSourceMappingInput{
-			FunctionName: &d.name, EventSourceArn: aws.String(queue.Attributes["QueueArn"]), BatchSize: aws.Int32(10),
-			FunctionResponseTypes: []types.FunctionResponseType{types.FunctionResponseTypeReportBatchItemFailures},
-			ScalingConfig:         &types.ScalingConfig{MaximumConcurrency: aws.Int32(2)},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return func() error {
-			_, err := d.client.DeleteEventSourceMapping(context.Background(), &lambda.DeleteEventSourceMappingInput{UUID: mapping.UUID})
-			return err
-		}
+		return d.work(t, client)
 	}}
 }
 
-// TestSemantics is the suite through the deployed zip, with records in DynamoDB.
+// work maps the default queue to the function.
+func (d *deployment) work(t *testing.T, client *sqsqueue.Client) (stop func() error) {
+	t.Helper()
+	url, err := client.URL(t.Context(), tasks.DefaultQueue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue, err := sqs.NewFromConfig(d.cfg).GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{"QueueArn"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapping, err := d.client.CreateEventSourceMapping(t.Context(), &lambda.CreateEventSourceMappingInput{
+		FunctionName: &d.name, EventSourceArn: aws.String(queue.Attributes["QueueArn"]), BatchSize: aws.Int32(10),
+		FunctionResponseTypes: []types.FunctionResponseType{types.FunctionResponseTypeReportBatchItemFailures},
+		ScalingConfig:         &types.ScalingConfig{MaximumConcurrency: aws.Int32(2)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() error {
+		_, err := d.client.DeleteEventSourceMapping(context.Background(), &lambda.DeleteEventSourceMappingInput{UUID: mapping.UUID})
+		return err
+	}
+}
+
+// TestSemantics is the suite of what a task's author relies on, as far as it fits, through the zip that scripts/lambda makes,
+// deployed as a Lambda function, with records in DynamoDB. MiniStack polls, counts receives and hides messages, in real time.
 func TestSemantics(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -199,5 +184,51 @@ func TestRecords(t *testing.T) {
 	}
 	if _, err := workload.Dies.Wait(ctx, d.store, dies.ID); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDoctor compares the deployed function with the tasks, by Lambda's API.
+func TestDoctor(t *testing.T) { // not parallel: the command line reads the environment
+	d := deploy(t)
+	prefix := d.name + "-"
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": *d.cfg.BaseEndpoint, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+		"CORE_QUEUE_PREFIX": prefix,
+	} {
+		t.Setenv(name, value)
+	}
+	registry := workload.Registry(tasks.QueueSettings{Name: tasks.DefaultQueue, LambdaTimeout: semantics.FunctionTimeout})
+	doctor := func(function string) (int, string) {
+		var out strings.Builder
+		code := cli.Run(t.Context(), registry, []string{"doctor", "--lambda", function}, strings.NewReader(""), &out, &out)
+		return code, out.String()
+	}
+	client, err := sqsqueue.New(sqsqueue.NewAPI(d.cfg), sqsqueue.Config{Prefix: prefix})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqsqueue.Apply(t.Context(), client, registry); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		function, want string
+		code           int
+	}{
+		{"missing", "FAIL  function missing: ResourceNotFoundException", 1},
+		{d.name, "no event source mapping hands it messages of any queue of this program", 1},
+	} {
+		if code, out := doctor(tt.function); code != tt.code || !strings.Contains(out, tt.want) {
+			t.Errorf("exit code %d, want %d with %q:\n%s", code, tt.code, tt.want, out)
+		}
+	}
+	stop := d.work(t, client)
+	defer func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	code, out := doctor(d.name)
+	if want := "mapping of queue " + prefix + "default: batches of 10, partial failures, at most 2 at once, visibility timeout 30s"; code != 0 || !strings.Contains(out, want) {
+		t.Errorf("exit code %d, want 0 with %q:\n%s", code, want, out)
 	}
 }
