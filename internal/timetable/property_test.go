@@ -18,16 +18,15 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"github.com/coretasks/core/internal/schedexpr"
+	"github.com/coretasks/core/internal/testenv"
 	"github.com/coretasks/core/internal/timetable"
 )
 
 const (
-	// longVar turns, when it is 1, samples into everything.
-	longVar = "CORE_TEST_LONG"
 	// seedVar repeats a run.
 	seedVar = "CORE_TEST_SEED"
 
-	cronExpressions = 100_000
+	cronExpressions = 110_000 // of which a few thousand are refused
 	// perYear is how many expressions share a zone and a year, whose changes of the clock are looked up once.
 	perYear = 25
 )
@@ -110,7 +109,7 @@ func newZoneYear(t *testing.T, name string, r *rand.Rand) *zoneYear {
 	}
 	y := &zoneYear{zone: zone}
 	year := 1971 + r.IntN(120) // EventBridge's years begin with 1970
-	for range 4 { // years in which something happens
+	for range 4 {              // years in which something happens
 		y.from = time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
 		y.to = y.from.AddDate(1, 0, 0)
 		y.watch()
@@ -172,7 +171,7 @@ func (y *zoneYear) check(t *testing.T, c randomCron, r *rand.Rand) (instants int
 		t.Errorf("%q as %q: %v", c.text, c.plain, err)
 		return 0
 	}
-	robfig := *parsed.(*cron.SpecSchedule) //nolint:errcheck // ParseStandard returns no other for five fields
+	robfig := *parsed.(*cron.SpecSchedule)
 	calendar := robfig
 	robfig.Location, calendar.Location = y.zone, time.UTC // what CRON_TZ= sets
 	var rules []*schedexpr.Expression
@@ -203,11 +202,11 @@ type window struct{ from, to time.Time }
 
 // windows are where to look.
 func (y *zoneYear) windows(c randomCron, r *rand.Rand) []window {
-	const instants = 12 // in half a window, about
-	if os.Getenv(longVar) == "1" || c.perDay == 1 && r.IntN(8) == 0 {
+	const instants = 6 // in half a window, about
+	if testenv.Long() || c.perDay == 1 && r.IntN(16) == 0 {
 		return []window{{y.from, y.to}}
 	}
-	half := min(max(day*instants/time.Duration(c.perDay), 3*time.Hour), 15*day).Truncate(time.Second)
+	half := min(max(day*instants/time.Duration(c.perDay), 2*time.Hour), 15*day).Truncate(time.Second)
 	around := func(at time.Time) window {
 		from, to := at.Add(-half), at.Add(half)
 		if from.Before(y.from) {

@@ -33,7 +33,7 @@ func TestWhereRobfigDiffers(t *testing.T) {
 		},
 		"a month without a midnight": {
 			"America/Asuncion", "0 12 1,2,31 10 *", "2017-09-25", "2017-11-03",
-			"01T12:00-0300 02T12:00-0300 31T12:00-0300", "31T12:00-0300",
+			"01T12:00-0300 02T12:00-0300 31T12:00-0300", "",
 		},
 		"half an hour back": {
 			"Australia/Lord_Howe", "0 3 * * *", "2026-04-04", "2026-04-07",
@@ -63,7 +63,7 @@ func TestWhereRobfigDiffers(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			for tick := robfig.Next(from.Add(-1)); tick.Before(to); tick = robfig.Next(tick) {
+			for tick := robfig.Next(from.Add(-1)); !tick.IsZero() && tick.Before(to); tick = robfig.Next(tick) {
 				got = append(got, tick.In(zone).Format("02T15:04-0700"))
 			}
 			if !slices.Equal(got, strings.Fields(tc.robfig)) {
