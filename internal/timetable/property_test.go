@@ -202,11 +202,11 @@ type window struct{ from, to time.Time }
 
 // windows are where to look.
 func (y *zoneYear) windows(c randomCron, r *rand.Rand) []window {
-	const instants = 6 // in half a window, about
+	const instants = 3 // in half a window, about
 	if testenv.Long() || c.perDay == 1 && r.IntN(16) == 0 {
 		return []window{{y.from, y.to}}
 	}
-	half := min(max(day*instants/time.Duration(c.perDay), 2*time.Hour), 15*day).Truncate(time.Second)
+	half := min(max(day*instants/time.Duration(c.perDay), 75*time.Minute), 15*day).Truncate(time.Second)
 	around := func(at time.Time) window {
 		from, to := at.Add(-half), at.Add(half)
 		if from.Before(y.from) {
