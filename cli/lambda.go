@@ -24,24 +24,23 @@ import (
 // onLambda reports whether Lambda has started this program: it sets the variable, and gives no arguments.
 func onLambda(args []string) bool { return os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" && len(args) == 0 }
 
-// workOnLambda makes this program the function that works its queues. It returns only what keeps it from that.
-func (p *program) workOnLambda(ctx context.Context) error {
+// functionOptions are what the program's variables say of the function that works its queues.
+func (p *program) functionOptions(ctx context.Context) ([]lambdaworker.Option, error) {
 	if err := fromEnvironment(p.root().PersistentFlags()); err != nil {
-		return err
+		return nil, err
 	}
 	if err := p.settings.check(); err != nil {
-		return err
+		return nil, err
 	}
 	store, err := p.store(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var opts []lambdaworker.Option
-	if recorder := p.recorder(store, p.logger()); recorder != nil {
-		opts = append(opts, lambdaworker.Recorder(recorder))
+	recorder := p.recorder(store, p.logger())
+	if recorder == nil {
+		return nil, nil
 	}
-	lambdaworker.Start(p.registry, opts...)
-	return nil
+	return []lambdaworker.Option{lambdaworker.Recorder(recorder)}, nil
 }
 
 // functionFlags are those of 'core dev --lambda'.

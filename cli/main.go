@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coretasks/core/httpapi"
+	"github.com/coretasks/core/lambdaworker"
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/tasks"
 )
@@ -83,10 +84,12 @@ func Run(ctx context.Context, r *tasks.Registry, args []string, stdin io.Reader,
 		opt(p)
 	}
 	if onLambda(args) {
-		if err := p.workOnLambda(ctx); err != nil {
+		options, err := p.functionOptions(ctx)
+		if err != nil {
 			_, _ = fmt.Fprintf(stderr, "core: %s\n", message(err))
+			return exitError
 		}
-		return exitError
+		lambdaworker.Start(r, options...) // never returns
 	}
 	root := p.root()
 	root.SetArgs(args)

@@ -23,7 +23,7 @@ func (d *document) f(format string, args ...any) {
 			args[i] = html.EscapeString(text)
 		}
 	}
-	fmt.Fprintf(d, format+"\n", args...)
+	_, _ = fmt.Fprintf(d, format+"\n", args...) // into memory
 }
 
 // render returns the page as one HTML file that needs no other. What it shows follows from the data and the job alone,
