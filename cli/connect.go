@@ -84,7 +84,15 @@ func (p *program) withClient(ctx context.Context, do func(*sqsqueue.Client) erro
 	if err != nil {
 		return err
 	}
-	client, err := sqsqueue.New(api, sqsqueue.Config{Prefix: p.settings.prefix, Logger: p.logger()})
+	events, err := p.schedulerAPI(ctx)
+	if err != nil {
+		return err
+	}
+	later, err := p.later(events)
+	if err != nil {
+		return err
+	}
+	client, err := sqsqueue.New(api, p.queueConfig(later))
 	if err != nil {
 		return &usageError{err: err}
 	}

@@ -71,7 +71,7 @@ func (p *program) dev(ctx context.Context, em *emulator.Emulator, addr string, c
 	if store != nil {
 		defer func() { err = errors.Join(err, store.Close()) }()
 	}
-	return p.serveAPI(ctx, apiSite{queues: em.SQS(), ages: em, store: store, addr: addr, pages: true}, func(ctx context.Context) error {
+	return p.serveAPI(ctx, apiSite{queues: em.SQS(), events: em.Scheduler(), ages: em, store: store, addr: addr, pages: true}, func(ctx context.Context) error {
 		if function.lambda {
 			return p.workByFunction(ctx, em, client, function, cfg, func() { p.welcome(addr, cfg, p.describeFunction(function)) })
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
+	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/schedules"
 	"github.com/coretasks/core/sqsqueue"
 )
@@ -50,6 +51,40 @@ func (p *program) manager(api schedules.API, queues schedules.Queues, role strin
 		return nil, &usageError{err: err}
 	}
 	return manager, nil
+}
+
+// later keeps long countdowns as one-time schedules: on the embedded endpoint, and where a role is set. Otherwise it is nil,
+// and they travel in hops, since not every stand-in for AWS fires schedules.
+func (p *program) later(api schedules.API) (*schedules.Later, error) {
+	role := p.settings.role
+	if role == "" && p.settings.local {
+		role = localRole
+	}
+	if role == "" {
+		return nil, nil //nolint:nilnil // none is a setting, not an error
+	}
+	later, err := schedules.NewLater(api, schedules.Config{Prefix: p.settings.prefix, Application: p.application(), RoleARN: role})
+	if err != nil {
+		return nil, &usageError{err: err}
+	}
+	return later, nil
+}
+
+// queueConfig is that of a client whose jobs may be kept for later; later can be nil.
+func (p *program) queueConfig(later *schedules.Later) sqsqueue.Config {
+	cfg := sqsqueue.Config{Prefix: p.settings.prefix, Logger: p.logger()}
+	if later != nil {
+		cfg.Later = later
+	}
+	return cfg
+}
+
+// forgetful returns the store, which may be nil, as one that deletes a cancelled job's one-time schedule.
+func (p *program) forgetful(store results.Store, later *schedules.Later) results.Store {
+	if store == nil || later == nil {
+		return store
+	}
+	return results.OnCancel(store, later.Drop, p.logger())
 }
 
 // role is the execution role of schedules. Only AWS itself looks at it.

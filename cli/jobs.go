@@ -50,6 +50,10 @@ func (p *program) jobsCancelCommand() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withStore(cmd.Context(), func(store results.Store) error {
+				store, err := p.cancelling(cmd.Context(), store)
+				if err != nil {
+					return err
+				}
 				record, err := store.Cancel(cmd.Context(), args[0], time.Now().UTC())
 				if err != nil {
 					return err
@@ -58,6 +62,19 @@ func (p *program) jobsCancelCommand() *cobra.Command {
 			})
 		},
 	}
+}
+
+// cancelling is the store, with the deletion of what would still put a cancelled job on its queue where that is configured.
+func (p *program) cancelling(ctx context.Context, store results.Store) (results.Store, error) {
+	if !p.settings.local && p.settings.role == "" {
+		return store, nil
+	}
+	api, err := p.schedulerAPI(ctx)
+	if err != nil {
+		return nil, err
+	}
+	later, err := p.later(api)
+	return p.forgetful(store, later), err
 }
 
 func (p *program) jobsListCommand() *cobra.Command {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coretasks/core/httpapi"
 	"github.com/coretasks/core/results"
+	"github.com/coretasks/core/schedules"
 	"github.com/coretasks/core/sqsqueue"
 )
 
@@ -49,7 +50,7 @@ on this machine are served.`,
 			if err != nil {
 				return err
 			}
-			site := apiSite{queues: api, store: store, addr: addr}
+			site := apiSite{queues: api, events: schedules.NewAPI(cfg), store: store, addr: addr}
 			if ages := newAges(cfg, api); ages != nil {
 				site.ages = ages
 			}
@@ -71,6 +72,7 @@ on this machine are served.`,
 // An apiSite is where the HTTP API is served, and on what.
 type apiSite struct {
 	queues sqsqueue.API
+	events schedules.API
 	ages   httpapi.Ages  // nil: not known
 	store  results.Store // nil: none
 	addr   string
@@ -81,7 +83,12 @@ type apiSite struct {
 // fails.
 func (p *program) serveAPI(ctx context.Context, site apiSite, do func(context.Context) error) (err error) {
 	logger, store, addr := p.logger(), site.store, site.addr
-	client, err := sqsqueue.New(site.queues, sqsqueue.Config{Prefix: p.settings.prefix, Logger: logger})
+	later, err := p.later(site.events)
+	if err != nil {
+		return err
+	}
+	store = p.forgetful(store, later)
+	client, err := sqsqueue.New(site.queues, p.queueConfig(later))
 	if err != nil {
 		return &usageError{err: err}
 	}

@@ -9,13 +9,23 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+
 	"github.com/coretasks/core/cli"
 	"github.com/coretasks/core/emulator"
 	"github.com/coretasks/core/tasks"
 )
 
-// commandLine is the command line of a program, on an embedded queue of its own.
-func commandLine(t *testing.T) func(r *tasks.Registry, args string) (code int, stdout, stderr string) {
+// A line is the command line of a program, on an embedded queue of its own.
+type line struct {
+	t    *testing.T
+	em   *emulator.Emulator
+	addr string
+}
+
+func commandLine(t *testing.T) *line {
 	t.Helper()
 	em, err := emulator.Open(emulator.Config{})
 	if err != nil {
@@ -28,14 +38,25 @@ func commandLine(t *testing.T) func(r *tasks.Registry, args string) (code int, s
 			t.Error(err)
 		}
 	})
-	return func(r *tasks.Registry, args string) (int, string, string) {
-		t.Helper()
-		var stdout, stderr bytes.Buffer
-		argv := append([]string{"--local", "--local-addr", strings.TrimPrefix(server.URL, "http://"), "--results", "none", "--application", "shop"},
-			strings.Fields(args)...)
-		code := cli.Run(t.Context(), r, argv, strings.NewReader(""), &stdout, &stderr)
-		return code, stdout.String(), stderr.String()
+	return &line{t, em, strings.TrimPrefix(server.URL, "http://")}
+}
+
+func (l *line) core(r *tasks.Registry, args string) (code int, stdout, stderr string) {
+	l.t.Helper()
+	var out, errs bytes.Buffer
+	argv := append([]string{"--local", "--local-addr", l.addr, "--results", "none", "--application", "shop"}, strings.Fields(args)...)
+	code = cli.Run(l.t.Context(), r, argv, strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// kept are the one-time schedules.
+func (l *line) kept() []types.ScheduleSummary {
+	l.t.Helper()
+	out, err := l.em.Scheduler().ListSchedules(l.t.Context(), &scheduler.ListSchedulesInput{GroupName: aws.String("shop-later")})
+	if err != nil {
+		l.t.Fatal(err)
 	}
+	return out.Schedules
 }
 
 func periodic(name string, opts ...tasks.PeriodicOption) *tasks.PeriodicTask {
@@ -44,7 +65,7 @@ func periodic(name string, opts ...tasks.PeriodicOption) *tasks.PeriodicTask {
 
 func TestSchedulesCommands(t *testing.T) {
 	t.Parallel()
-	core := commandLine(t)
+	program := commandLine(t)
 	r := tasks.NewRegistry(
 		periodic("sessions.cleanup", tasks.Cron("30 3 * * *"), tasks.In("America/Sao_Paulo")), periodic("sync", tasks.Every(10*time.Second)),
 		tasks.Define("mail", tasks.NoResult(func(context.Context, int) error { return nil })),
@@ -82,7 +103,7 @@ func TestSchedulesCommands(t *testing.T) {
 		{name: "a long name", registry: r, args: "schedules plan --queue-prefix " + strings.Repeat("p", 40) + " --application " + strings.Repeat("a", 30), code: 2, stderr: "shorten the application's name or the prefix"},
 	}
 	for _, s := range steps { // one after the other: each builds on those before
-		code, stdout, stderr := core(s.registry, s.args)
+		code, stdout, stderr := program.core(s.registry, s.args)
 		if code != s.code || !strings.Contains(stdout, s.stdout) || !strings.Contains(stderr, s.stderr) || s.stderr == "" && stderr != "" {
 			t.Fatalf("%s: exit code %d, want %d\n%s\n%s\nwant %q and %q", s.name, code, s.code, stdout, stderr, s.stdout, s.stderr)
 		}
@@ -91,10 +112,10 @@ func TestSchedulesCommands(t *testing.T) {
 
 func TestSchedulesListAsJSON(t *testing.T) {
 	t.Parallel()
-	core := commandLine(t)
+	program := commandLine(t)
 	r := tasks.NewRegistry(periodic("soon", tasks.Every(10*time.Second)),
 		periodic("ends", tasks.Cron("@daily"), tasks.In("Asia/Tokyo"), tasks.Until(time.Now().Add(47*time.Hour))), periodic("over", tasks.Cron("@daily"), tasks.Until(time.Now().Add(-time.Hour))))
-	code, stdout, stderr := core(r, "schedules list --output json")
+	code, stdout, stderr := program.core(r, "schedules list --output json")
 	var rows []struct {
 		Task, Queue, Schedule, Zone, State string
 		Next                               []time.Time
@@ -110,6 +131,37 @@ func TestSchedulesListAsJSON(t *testing.T) {
 	}
 	if soon := rows[2]; len(soon.Next) != 5 || soon.Next[4].Sub(soon.Next[0]) != 40*time.Second {
 		t.Errorf("%+v", soon)
+	}
+}
+
+// A countdown that SQS can't keep becomes a one-time schedule, which goes with the job.
+func TestALongCountdownOnTheCommandLine(t *testing.T) {
+	t.Parallel()
+	program := commandLine(t)
+	r := tasks.NewRegistry(tasks.Define("mail", tasks.NoResult(func(context.Context, int) error { return nil })))
+	db := " --results sqlite://" + t.TempDir() + "/jobs.db"
+	run := func(args string) string {
+		t.Helper()
+		code, stdout, stderr := program.core(r, args)
+		if code != 0 {
+			t.Fatalf("%s: exit code %d\n%s", args, code, stderr)
+		}
+		return stdout
+	}
+	run("queues apply")
+	id := strings.TrimSpace(run("enqueue mail 1 --countdown 2h" + db))
+	if out := run("queues list"); !strings.Contains(out, "default  0        0        0") {
+		t.Errorf("the job is on its queue already:\n%s", out)
+	}
+	if out := run("jobs cancel " + id + db); !strings.Contains(out, "cancelled") {
+		t.Error(out)
+	}
+	if left := program.kept(); len(left) != 0 {
+		t.Errorf("the schedule is still there: %v", left)
+	}
+	run("enqueue mail 1 --countdown 2h" + db)
+	if left := program.kept(); len(left) != 1 {
+		t.Errorf("a long countdown left %v", left)
 	}
 }
 

@@ -90,8 +90,7 @@ func compile(info tasks.Info, rule tasks.ScheduleRule) (Spec, error) {
 		From: s.From, Until: s.Until, FlexibleWindow: s.FlexibleWindow,
 		MaxEventAge: s.MaxEventAge, Retries: s.FireRetries,
 	}
-	spec.Description = "Task " + info.Name + ", " + s.String()
-	spec.Description = spec.Description[:min(len(spec.Description), maxDescription)]
+	spec.Description = description("Task " + info.Name + ", " + s.String())
 	offsets := rule.Offsets
 	if offsets == nil {
 		offsets = []time.Duration{0}
@@ -105,6 +104,9 @@ func compile(info tasks.Info, rule tasks.ScheduleRule) (Spec, error) {
 	}
 	return spec, nil
 }
+
+// description keeps a text to what a schedule's description can have.
+func description(text string) string { return text[:min(len(text), maxDescription)] }
 
 // envelope is a job as docs/wire-format.md has it, with EventBridge's placeholder for its times. tasks.Envelope can't
 // hold one: its times are times.

@@ -27,6 +27,9 @@ type Config struct {
 	// leave sooner, at the price of more requests: as many as there are concurrent callers make each job a request of
 	// its own; 1 makes the fewest.
 	PartialSends int
+	// Later keeps jobs whose countdown is longer than SQS's longest delay, 15 minutes. Without one they travel in hops: a
+	// worker that receives them too early sends them on, which costs a request every 15 minutes.
+	Later Later
 	// Logger gets what happens in the background. The default is slog.Default().
 	Logger *slog.Logger
 	// Trace returns the trace context to send along with a job, by header name (traceparent, tracestate); with
@@ -38,6 +41,7 @@ type Config struct {
 type Client struct {
 	api    API
 	prefix string
+	later  Later
 	logger *slog.Logger
 	trace  func(context.Context) map[string]string
 	eager  int // requests that are not full under way at once, for each queue
@@ -60,7 +64,7 @@ func New(api API, cfg Config) (*Client, error) {
 	if cfg.PartialSends < 0 {
 		return nil, fmt.Errorf("PartialSends %d is invalid: it must be 1 or more", cfg.PartialSends)
 	}
-	c := &Client{api: api, prefix: cfg.Prefix, logger: cfg.Logger, trace: cfg.Trace, urls: map[string]string{}, arns: map[string]string{},
+	c := &Client{api: api, prefix: cfg.Prefix, later: cfg.Later, logger: cfg.Logger, trace: cfg.Trace, urls: map[string]string{}, arns: map[string]string{},
 		queues: map[string]*sender{}, hiders: map[string]*batch.Batcher[hiding]{}}
 	c.eager = cfg.PartialSends
 	if c.eager == 0 {
@@ -161,7 +165,10 @@ func (c *Client) Send(ctx context.Context, msgs []tasks.Message) []error {
 	return errs
 }
 
-func (c *Client) sendOne(ctx context.Context, msg tasks.Message) error {
+func (c *Client) sendOne(ctx context.Context, msg tasks.Message) (kept error) {
+	if msg.Delay > maxDelay && len(c.keep(ctx, []tasks.Message{msg}, []int{0}, func(_ int, err error) { kept = err })) == 0 {
+		return kept
+	}
 	out, err := c.outgoing(ctx, msg)
 	if err != nil {
 		return wrap("send", c.FullName(msg.Queue), err)
@@ -178,6 +185,9 @@ func (c *Client) sendAll(ctx context.Context, queue string, msgs []tasks.Message
 	fail := func(i int, err error) {
 		errs[i] = err
 		failed = true
+	}
+	if at = c.keep(ctx, msgs, at, fail); len(at) == 0 {
+		return failed
 	}
 	s, err := c.sender(queue)
 	if err != nil {
