@@ -360,7 +360,7 @@ func TestFollow(t *testing.T) {
 		{"record", http.MethodGet, waiting.StatusURL, `"state":"queued"`, 200},
 		{"events", http.MethodGet, done.EventsURL, "event: end", 200},
 		{"cancel", http.MethodPost, waiting.CancelURL, `"state":"cancelled"`, 202},
-		{"cancel again", http.MethodPost, waiting.CancelURL, "finished", 409},
+		{"cancel what is finished", http.MethodPost, done.CancelURL, "finished", 409},
 		{"a followed link does not cancel", http.MethodGet, waiting.CancelURL, "nothing", 404},
 		{"not ordered here", http.MethodGet, "/reports/elsewhere/status", "no such report", 404},
 		{"unknown", http.MethodGet, "/reports/unknown/events", "no such report", 404},
