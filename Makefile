@@ -2,11 +2,12 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build unit test lint fmt test-long fuzz fuzz-api vuln bench bench-docs bench-api bench-api-docs bench-micro bench-lambda lambda localstack-up localstack-down clean
+.PHONY: help build unit test lint fmt test-long chaos fuzz fuzz-api vuln bench bench-docs bench-api bench-api-docs bench-micro bench-lambda lambda localstack-up localstack-down clean
 
 FUZZTIME ?= 2m
 BENCH_ARGS ?=
 BENCH_BUILD ?=
+CHAOS_ARGS ?=
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +29,10 @@ fmt: ## format the Go code
 
 lint: ## golangci-lint and shellcheck
 	scripts/lint
+
+chaos: ## processes killed, requests failed, disks filled: five seeds, 25 minutes; CHAOS_ARGS for others, see bin/chaos --help
+	go build -o bin/chaos ./internal/chaos/run
+	bin/chaos $(CHAOS_ARGS)
 
 fuzz: ## every fuzz target for FUZZTIME (2m)
 	scripts/fuzz $(FUZZTIME)

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -205,5 +206,25 @@ func TestBadState(t *testing.T) {
 			code, stdout, stderr := w.Run(t, "", "dev")
 			checkFailure(t, code, stdout, stderr, 1, tc.want)
 		})
+	}
+}
+
+// A worker that is told to stop before it has found its queues has nothing to fail at.
+func TestAWorkerStoppedBeforeItBegan(t *testing.T) {
+	t.Setenv("AWS_REGION", "us-east-1")
+	t.Setenv("AWS_ACCESS_KEY_ID", "test")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
+	ctx, stop := context.WithCancel(t.Context())
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that its client has gone
+		stop()                             // asked for the first queue, it never answers
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+	t.Setenv("AWS_ENDPOINT_URL", silent.URL)
+	note := tasks.Define("note", func(context.Context, struct{}) (string, error) { return "", nil })
+	var stdout, stderr strings.Builder
+	if code := cli.Run(ctx, tasks.NewRegistry(note), []string{"worker"}, nil, &stdout, &stderr); code != 0 || stderr.String() != "" {
+		t.Errorf("exit code %d, %q", code, stderr.String())
 	}
 }

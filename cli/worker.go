@@ -90,6 +90,9 @@ func (p *program) work(ctx context.Context, api sqsqueue.API, store results.Stor
 		return &usageError{err: err}
 	}
 	if err := p.checkQueues(ctx, client, cfg, logger); err != nil {
+		if ctx.Err() != nil {
+			return nil // it was told to stop before it began
+		}
 		return err
 	}
 	recorder := p.recorder(store, logger)

@@ -64,7 +64,7 @@ type Proxy struct {
 	random *rand.Rand
 	rates  map[Fault]float64
 	counts map[Fault]int
-	closed chan struct{}
+	healed chan struct{} // closed, and made anew, by Heal
 }
 
 // New returns a proxy of the endpoint at a host and port, without any faults yet. What fails is decided by the seed and the
@@ -72,7 +72,7 @@ type Proxy struct {
 func New(target string, seed uint64, watch func(Exchange)) *Proxy {
 	p := &Proxy{
 		watch: watch, random: rand.New(rand.NewPCG(seed, 0xfa017)),
-		rates: map[Fault]float64{}, counts: map[Fault]int{}, closed: make(chan struct{}),
+		rates: map[Fault]float64{}, counts: map[Fault]int{}, healed: make(chan struct{}),
 	}
 	p.forward = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -94,11 +94,13 @@ func (p *Proxy) Set(f Fault, rate float64) {
 	p.rates[f] = rate
 }
 
-// Heal ends all faults.
+// Heal ends all faults. Connections that were half-open are reset.
 func (p *Proxy) Heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.rates)
+	close(p.healed)
+	p.healed = make(chan struct{})
 }
 
 // Counts tells how many requests each fault has happened to.
@@ -108,9 +110,9 @@ func (p *Proxy) Counts() map[Fault]int {
 	return maps.Clone(p.counts)
 }
 
-// Close ends the connections that are kept half-open.
+// Close is Heal, and closes the connections to the endpoint.
 func (p *Proxy) Close() {
-	close(p.closed)
+	p.Heal()
 	p.forward.Transport.(*http.Transport).CloseIdleConnections()
 }
 
@@ -200,19 +202,17 @@ func operation(r *http.Request) string {
 	return target[strings.LastIndex(target, ".")+1:]
 }
 
-// stall keeps a connection until its client gives up.
-func (p *Proxy) stall(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-p.closed:
-	}
-}
+// stall keeps a connection until its client gives up, or all is healed.
+func (p *Proxy) stall(ctx context.Context) { p.wait(ctx, time.Hour) }
 
 func (p *Proxy) wait(ctx context.Context, d time.Duration) {
+	p.mu.Lock()
+	healed := p.healed
+	p.mu.Unlock()
 	select {
 	case <-time.After(d):
 	case <-ctx.Done():
-	case <-p.closed:
+	case <-healed:
 	}
 }
 
