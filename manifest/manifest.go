@@ -40,6 +40,8 @@ type Queue struct {
 	Retention         Seconds `json:"retention_seconds"`
 	// DeadLetterRetention is that of the dead-letter queue.
 	DeadLetterRetention Seconds `json:"dead_letter_retention_seconds"`
+	// LambdaTimeout is the timeout of the Lambda function that works the queue; 0 where the code names none.
+	LambdaTimeout Seconds `json:"lambda_timeout_seconds,omitzero"`
 }
 
 // A Task is a function on a queue.
@@ -117,6 +119,7 @@ func Of(r *tasks.Registry) (Manifest, error) {
 		m.Queues = append(m.Queues, Queue{
 			Name: q.Name, VisibilityTimeout: Seconds(q.QueueVisibility()), MaxReceiveCount: q.MaxReceiveCount,
 			Retention: Seconds(q.Retention), DeadLetterRetention: Seconds(q.DeadLetterRetention),
+			LambdaTimeout: Seconds(q.LambdaTimeout),
 		})
 	}
 	for _, task := range r.Tasks() {

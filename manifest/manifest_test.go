@@ -19,7 +19,7 @@ func definitions(mailRetries int) []tasks.Definition {
 			tasks.MaxRetries(mailRetries), tasks.RetryDelay(1500*time.Millisecond)),
 		tasks.Define("import", func(context.Context, string) (string, error) { return "", nil },
 			tasks.Queue("slow"), tasks.MaxRetries(1), tasks.Timeout(time.Hour)),
-		tasks.QueueSettings{Name: "slow", VisibilityTimeout: 2 * time.Minute},
+		tasks.QueueSettings{Name: "slow", VisibilityTimeout: 2 * time.Minute, LambdaTimeout: 30 * time.Second},
 		tasks.Periodic("cleanup", func(context.Context) error { return nil }, tasks.Cron("30 3 * * 1-5"), tasks.In("America/Sao_Paulo")),
 		tasks.Periodic("tick", func(context.Context) error { return nil }, tasks.Every(30*time.Second), tasks.Queue("slow"),
 			tasks.From(time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)))),
@@ -56,10 +56,11 @@ const wantQueueAndTask = `{
     },
     {
       "name": "slow",
-      "visibility_timeout_seconds": 120,
+      "visibility_timeout_seconds": 180,
       "max_receive_count": 7,
       "retention_seconds": 345600,
-      "dead_letter_retention_seconds": 1209600
+      "dead_letter_retention_seconds": 1209600,
+      "lambda_timeout_seconds": 30
     }
   ],
   "tasks": [
