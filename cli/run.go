@@ -25,7 +25,10 @@ const DefaultAPIAddr = "127.0.0.1:8000"
 const tokenVar = "CORE_API_TOKEN"
 
 func (p *program) runCommand() *cobra.Command {
-	var addr string
+	var (
+		addr   string
+		health healthFlags
+	)
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Serve the HTTP API: enqueue, follow and cancel jobs",
@@ -54,10 +57,12 @@ on this machine are served.`,
 			if ages := newAges(cfg, api); ages != nil {
 				site.ages = ages
 			}
-			err = p.serveAPI(cmd.Context(), site, func(ctx context.Context) error {
-				p.say("serving the HTTP API on http://%s", addr)
-				<-ctx.Done()
-				return nil
+			err = health.serve(cmd.Context(), func(ctx context.Context) error {
+				return p.serveAPI(ctx, site, func(ctx context.Context) error {
+					p.say("serving the HTTP API on http://%s", addr)
+					<-ctx.Done()
+					return nil
+				})
 			})
 			if store != nil {
 				err = errors.Join(err, store.Close())
@@ -66,6 +71,7 @@ on this machine are served.`,
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", DefaultAPIAddr, "address of the HTTP API")
+	health.add(cmd.Flags())
 	return cmd
 }
 

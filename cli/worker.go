@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/coretasks/core/internal/scalein"
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/sqsqueue"
 	"github.com/coretasks/core/tasks"
@@ -50,7 +54,10 @@ func (f *workerFlags) parse() error {
 }
 
 func (p *program) workerCommand() *cobra.Command {
-	var flags workerFlags
+	var (
+		flags  workerFlags
+		health healthFlags
+	)
 	cmd := &cobra.Command{
 		Use:     "worker",
 		Short:   "Work the jobs of queues until told to stop",
@@ -68,7 +75,9 @@ func (p *program) workerCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = p.work(cmd.Context(), api, store, flags.config, nil)
+			err = health.serve(cmd.Context(), func(ctx context.Context) error {
+				return p.protected(ctx, func(ctx context.Context) error { return p.work(ctx, api, store, flags.config, nil) })
+			})
 			if store != nil {
 				err = errors.Join(err, store.Close())
 			}
@@ -76,6 +85,7 @@ func (p *program) workerCommand() *cobra.Command {
 		},
 	}
 	flags.add(cmd.Flags())
+	health.add(cmd.Flags())
 	if err := cmd.RegisterFlagCompletionFunc("queue", p.completeQueue); err != nil {
 		panic(err) // the flag is right above
 	}
@@ -117,6 +127,23 @@ func (p *program) work(ctx context.Context, api sqsqueue.API, store results.Stor
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), sqsqueue.DefaultShutdownTimeout)
 	defer cancel()
 	return errors.Join(err, client.Close(closing))
+}
+
+// protected keeps the ECS task that this process runs in, if any, from being scaled in while do runs long jobs.
+func (p *program) protected(ctx context.Context, do func(context.Context) error) error {
+	agent := os.Getenv(scalein.AgentVar)
+	if agent == "" {
+		return do(ctx)
+	}
+	guard := scalein.New(agent, http.DefaultClient, p.logger())
+	p.registry.Use(guard.Middleware)
+	// Jobs still run when ctx has ended, for as long as the shutdown takes.
+	guarding, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wait sync.WaitGroup
+	wait.Go(func() { guard.Run(guarding) })
+	defer wait.Wait()
+	defer stop()
+	return do(ctx)
 }
 
 // checkQueues says what is wrong with the queues and what mends it; what makes work impossible is an error.
