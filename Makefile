@@ -2,11 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
 .PHONY: help build unit test lint fmt test-long chaos fuzz fuzz-api vuln bench bench-docs bench-api bench-api-docs bench-micro bench-lambda lambda localstack-up localstack-down clean
-=======
-.PHONY: help build unit test lint fmt fuzz fuzz-api vuln bench bench-docs bench-api bench-api-docs bench-micro bench-lambda lambda localstack-up localstack-down clean
->>>>>>> 305a6de (infra/terraform: what the manifest asks for, applied to LocalStack and MiniStack by make test)
 
 FUZZTIME ?= 2m
 BENCH_ARGS ?=
@@ -18,6 +14,9 @@ help: ## show this list
 
 test: ## everything: lint, all suites with LocalStack, fuzzing, the README's commands
 	scripts/test
+
+test-long: ## whole years of 110,000 random cron expressions (hours), schedulers killed for five minutes
+	CORE_TEST_LONG=1 go test -count=1 -timeout 12h -v -run 'TestRandomCronExpressions|TestSchedulersAreKilled' ./internal/timetable ./cli
 
 unit: ## what needs no service, with the race detector; says which suites it left out
 	"$$(scripts/tool gotestsum)" --format pkgname -- -race -shuffle=on ./...
