@@ -21,7 +21,9 @@ type process struct {
 	out *bufio.Reader
 }
 
-func start(ctx context.Context, args ...string) (*process, error) { return startWith(ctx, nil, args...) }
+func start(ctx context.Context, args ...string) (*process, error) {
+	return startWith(ctx, nil, args...)
+}
 
 // startWith starts a child with an environment of its own; nil is ours.
 func startWith(ctx context.Context, env []string, args ...string) (*process, error) {
