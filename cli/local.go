@@ -27,7 +27,10 @@ func (f *endpointFlags) add(cmd *cobra.Command) {
 }
 
 func (p *program) localCommand() *cobra.Command {
-	var flags endpointFlags
+	var (
+		flags  endpointFlags
+		health healthFlags
+	)
 	cmd := &cobra.Command{
 		Use:   "local",
 		Short: "Serve only the embedded queue, for workers and clients of other processes",
@@ -36,12 +39,15 @@ func (p *program) localCommand() *cobra.Command {
 			return p.serveLocal(cmd.Context(), flags, func(ctx context.Context, _ *emulator.Emulator) error {
 				p.say("serving SQS and EventBridge Scheduler on http://%s, state in %s", p.settings.localAddr, StateDir())
 				p.say("use it with --local, or with any AWS client: AWS_ENDPOINT_URL=http://%s", p.settings.localAddr)
-				<-ctx.Done()
-				return nil
+				return health.serve(ctx, func(ctx context.Context) error {
+					<-ctx.Done()
+					return nil
+				})
 			})
 		},
 	}
 	flags.add(cmd)
+	health.add(cmd.Flags())
 	return cmd
 }
 

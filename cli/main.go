@@ -175,7 +175,7 @@ func (p *program) root() *cobra.Command {
 	}
 	p.settings.flags(root.PersistentFlags())
 	root.AddCommand(
-		p.devCommand(), p.localCommand(), p.workerCommand(), p.runCommand(), p.enqueueCommand(),
+		p.devCommand(), p.localCommand(), p.workerCommand(), p.schedulerCommand(), p.runCommand(), p.enqueueCommand(),
 		p.jobsCommand(), p.queuesCommand(), p.schedulesCommand(), p.dlqCommand(), p.resultsCommand(), p.doctorCommand(),
 		p.healthCommand(), p.manifestCommand(), p.versionCommand(),
 	)

@@ -16,11 +16,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
+	"github.com/coretasks/core/internal/claimtest"
 	"github.com/coretasks/core/internal/mainjob"
 	"github.com/coretasks/core/internal/resulttest"
 	"github.com/coretasks/core/internal/testenv"
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/results/dynamostore"
+	"github.com/coretasks/core/schedules/ticker"
 )
 
 // A service is a stand-in for DynamoDB, with the variable that holds its endpoint URL.
@@ -95,4 +97,40 @@ func TestStoreOnDynamoDBLocal(t *testing.T) {
 func TestStoreOnMiniStack(t *testing.T) {
 	t.Parallel()
 	resulttest.Run(t, harness(miniStack.client(t)))
+}
+
+func claims(client *dynamodb.Client) func(*testing.T) claimtest.Open {
+	return func(t *testing.T) claimtest.Open {
+		t.Helper()
+		name := table(t, client)
+		return func(testing.TB) ticker.Claims { return dynamostore.New(client, name, dynamostore.Options{}) }
+	}
+}
+
+func TestClaimsOnDynamoDBLocal(t *testing.T) {
+	t.Parallel()
+	claimtest.Run(t, claims(dynamoDBLocal.client(t)))
+}
+
+func TestClaimsOnMiniStack(t *testing.T) {
+	t.Parallel()
+	claimtest.Run(t, claims(miniStack.client(t)))
+}
+
+// Claims are no jobs: they are in no listing, and no time to live deletes them.
+func TestClaimsAreNoJobs(t *testing.T) {
+	t.Parallel()
+	client := dynamoDBLocal.client(t)
+	name := table(t, client)
+	s := dynamostore.New(client, name, dynamostore.Options{})
+	if _, err := s.SwapClaim(t.Context(), "s", 0, ticker.Claim{Settled: time.Now(), Owner: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	if page, err := s.List(t.Context(), results.Filter{}); err != nil || len(page.Records) != 0 {
+		t.Errorf("listed: %+v, %v", page.Records, err)
+	}
+	out, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &name})
+	if err != nil || len(out.Items) != 1 || out.Items[0]["expires_at"] != nil {
+		t.Errorf("items %v, %v", out, err)
+	}
 }

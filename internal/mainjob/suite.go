@@ -24,6 +24,7 @@ func Run(t *testing.T, enter func(*testing.T) *World) {
 		"records, results and cancelling":                 recordsAndResults,
 		"duplicates with a results store":                 duplicates,
 		"a worker whose queues are missing or do not fit": queuesThatDoNotFit,
+		"a periodic task that core scheduler fires":       periodic,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

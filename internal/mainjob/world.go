@@ -27,6 +27,9 @@ import (
 // programVar makes a test binary be the program under test.
 const programVar = "CORE_TEST_PROGRAM"
 
+// tickVar adds a periodic task to the program, "tick", each second.
+const tickVar = "CORE_TEST_TICK"
+
 // Main is what TestMain calls first: in the processes that a World starts, the test binary is the program, with the tasks
 // below, and Main does not return.
 func Main() {
@@ -79,12 +82,19 @@ func registry(dir string) *tasks.Registry {
 		}
 		return p.Text, write(fmt.Sprintf("end %s %d %d", a.ID, a.Number, time.Now().UnixMilli()))
 	}
-	return tasks.NewRegistry(
+	definitions := []tasks.Definition{
 		tasks.Define("note", note, tasks.MaxRetries(2), tasks.RetryDelay(2*time.Second)),
 		tasks.Define("note.urgent", note, tasks.Queue("high-priority")),
 		tasks.QueueSettings{Name: "default", VisibilityTimeout: tasks.MinVisibilityTimeout},
 		tasks.QueueSettings{Name: "high-priority", VisibilityTimeout: tasks.MinVisibilityTimeout},
-	)
+	}
+	if os.Getenv(tickVar) == "1" {
+		definitions = append(definitions, tasks.Periodic("tick", func(ctx context.Context) error {
+			_, err := note(ctx, NoteParams{})
+			return err
+		}, tasks.Every(time.Second), tasks.Queue("high-priority")))
+	}
+	return tasks.NewRegistry(definitions...)
 }
 
 // A World is where one test's processes live.

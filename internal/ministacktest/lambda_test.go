@@ -228,7 +228,7 @@ func TestDoctor(t *testing.T) { // not parallel: the command line reads the envi
 		}
 	}()
 	code, out := doctor(d.name)
-	if want := "mapping of queue " + prefix + "default: batches of 10, partial failures, at most 2 at once, visibility timeout 30s"; code != 0 || !strings.Contains(out, want) {
+	if want := "mapping of queue " + prefix + "default: batches of 10, partial failures, at most 2 at once, visibility timeout 1m0s"; code != 0 || !strings.Contains(out, want) {
 		t.Errorf("exit code %d, want 0 with %q:\n%s", code, want, out)
 	}
 }

@@ -22,6 +22,8 @@ import (
 const (
 	// RequireVar turns, when it is 1, every skipped service into a failure.
 	RequireVar = "CORE_TEST_REQUIRE"
+	// LongVar turns, when it is 1, what make test samples into all of it: minutes to hours.
+	LongVar = "CORE_TEST_LONG"
 	// LocalStackVar holds LocalStack's endpoint URL, such as http://127.0.0.1:4566.
 	LocalStackVar = "CORE_TEST_LOCALSTACK"
 	// MiniStackVar holds MiniStack's endpoint URL.
@@ -30,6 +32,9 @@ const (
 
 // Required reports whether suites must run rather than be skipped.
 func Required() bool { return os.Getenv(RequireVar) == "1" }
+
+// Long reports whether tests should take as long as there is something to find.
+func Long() bool { return os.Getenv(LongVar) == "1" }
 
 // Unavailable ends the test because a service it needs is not there: skipped on a laptop, failed
 // under make test. The message should say what is missing and how to run the test.

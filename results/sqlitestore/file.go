@@ -18,14 +18,14 @@ import (
 const (
 	// applicationID marks a file as ours, so that another program's database is not taken for one.
 	applicationID = 0x4a6f6273
-	schemaVersion = 2
+	schemaVersion = 3
 	// readers is how many calls read at once; more of them wait.
 	readers = 4
 )
 
 // The result comes last, so that a listing need not read past it. A record keeps its place in byTime and byTask for life;
 // the other indexes change with its state and its expiry.
-const schema = `
+const jobsSchema = `
 CREATE TABLE jobs (
 	id TEXT NOT NULL PRIMARY KEY, task TEXT NOT NULL, queue TEXT NOT NULL, state TEXT NOT NULL,
 	attempt INTEGER NOT NULL, runs INTEGER NOT NULL, requeues INTEGER NOT NULL, cancel INTEGER NOT NULL,
@@ -39,8 +39,25 @@ CREATE INDEX byState ON jobs (state, enqueued_at, id);
 CREATE INDEX byTaskState ON jobs (task, state, enqueued_at, id);
 CREATE INDEX byExpiry ON jobs (expires_at);`
 
-// fromVersion1 makes of a file of schema 1 one of schema 2.
-const fromVersion1 = `ALTER TABLE jobs ADD COLUMN requeues INTEGER NOT NULL DEFAULT 0;`
+// requeuesColumn makes of a file of schema 1 one of schema 2.
+const requeuesColumn = `ALTER TABLE jobs ADD COLUMN requeues INTEGER NOT NULL DEFAULT 0;`
+
+// claimsSchema makes of a file of schema 2 one of schema 3. There is one row for each schedule, which stays for ever.
+const claimsSchema = `
+CREATE TABLE claims (
+	schedule TEXT NOT NULL PRIMARY KEY, settled_at INTEGER NOT NULL, pending_at INTEGER NOT NULL, owner TEXT NOT NULL, revision INTEGER NOT NULL
+) WITHOUT ROWID;`
+
+// changesFrom is what makes of a file of a schema one of schemaVersion.
+func changesFrom(version int64) string {
+	switch version {
+	case 0:
+		return jobsSchema + claimsSchema
+	case 1:
+		return requeuesColumn + claimsSchema
+	}
+	return claimsSchema
+}
 
 // open opens the file, makes its tables where it is new, and prepares what writes.
 func (s *Store) open() error {
@@ -107,12 +124,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	if version == schemaVersion || err != nil { // another process was quicker
 		return err
 	}
-	change := schema
-	if version == 1 {
-		change = fromVersion1
-	}
-	create := fmt.Sprintf("%s PRAGMA application_id=%d; PRAGMA user_version=%d;", change, applicationID, schemaVersion)
-	if _, err := s.conn.ExecContext(ctx, create); err != nil {
+	change := fmt.Sprintf("%s PRAGMA application_id=%d; PRAGMA user_version=%d;", changesFrom(version), applicationID, schemaVersion)
+	if _, err := s.conn.ExecContext(ctx, change); err != nil {
 		return err
 	}
 	_, err = s.conn.ExecContext(ctx, "COMMIT")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/results/sqlitestore"
+	"github.com/coretasks/core/schedules/ticker"
 )
 
 // edit runs statements on a file by other means than a store.
@@ -68,9 +69,9 @@ func TestOpenErrors(t *testing.T) {
 		}, sqlitestore.ErrCorrupt, "another program's"},
 		"a newer version's": {func(t *testing.T) string {
 			path := made(t)
-			edit(t, path, "PRAGMA user_version=3")
+			edit(t, path, "PRAGMA user_version=4")
 			return path
-		}, sqlitestore.ErrNewer, "schema 3, this one knows 2"},
+		}, sqlitestore.ErrNewer, "schema 4, this one knows 3"},
 		"no database": {func(t *testing.T) string {
 			path := filepath.Join(t.TempDir(), "x.db")
 			if err := os.WriteFile(path, []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
@@ -113,7 +114,7 @@ func TestOpenErrors(t *testing.T) {
 func TestAnOlderFile(t *testing.T) {
 	t.Parallel()
 	path := made(t)
-	edit(t, path, "UPDATE jobs SET state = 'dead'", "ALTER TABLE jobs DROP COLUMN requeues", "PRAGMA user_version=1")
+	edit(t, path, "UPDATE jobs SET state = 'dead'", "ALTER TABLE jobs DROP COLUMN requeues", "DROP TABLE claims", "PRAGMA user_version=1")
 	for want := range 2 {
 		s, err := sqlitestore.Open(path, sqlitestore.Options{})
 		if err != nil {
@@ -283,5 +284,18 @@ func TestExpiredRecordsAreDeleted(t *testing.T) {
 		if got := count(); got != want {
 			t.Errorf("after write %d there are %d records, want %d", i, got, want)
 		}
+	}
+}
+
+func TestOpenAFileWithoutClaims(t *testing.T) {
+	t.Parallel()
+	path := made(t)
+	edit(t, path, "DROP TABLE claims", "PRAGMA user_version=2")
+	s := open(t, path, sqlitestore.Options{})
+	if _, err := s.Get(t.Context(), "kept"); err != nil {
+		t.Error(err)
+	}
+	if c, err := s.SwapClaim(t.Context(), "s", 0, ticker.Claim{Owner: "a"}); err != nil || c.Revision != 1 {
+		t.Errorf("%+v, %v", c, err)
 	}
 }

@@ -77,8 +77,10 @@ func Open(path string, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// A call is one transition that waits for its commit.
+// A call is one transition that waits for its commit, or, with swap, a schedule's claim.
 type call struct {
+	swap *claimSwap
+
 	id   string
 	step transition.Step
 	size int

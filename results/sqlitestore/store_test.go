@@ -4,9 +4,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/coretasks/core/internal/claimtest"
 	"github.com/coretasks/core/internal/resulttest"
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/results/sqlitestore"
+	"github.com/coretasks/core/schedules/ticker"
 )
 
 func open(t testing.TB, path string, opts sqlitestore.Options) *sqlitestore.Store {
@@ -33,4 +35,12 @@ func TestStore(t *testing.T) {
 			return open(t, path, sqlitestore.Options{Retention: o.Retention, Now: o.Now})
 		}
 	}})
+}
+
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	claimtest.Run(t, func(t *testing.T) claimtest.Open {
+		path := filepath.Join(t.TempDir(), "results.db")
+		return func(t testing.TB) ticker.Claims { return open(t, path, sqlitestore.Options{}) }
+	})
 }

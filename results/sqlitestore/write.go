@@ -19,6 +19,7 @@ const (
 // statements are the prepared statements of the writer.
 type statements struct {
 	get, insert, update, sweep *sql.Stmt
+	getClaim, putClaim         *sql.Stmt
 }
 
 func (p *statements) prepare(ctx context.Context, conn *sql.Conn) error {
@@ -31,6 +32,8 @@ func (p *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&p.update, `UPDATE jobs SET state=?, attempt=?, runs=?, requeues=?, cancel=?, started_at=?, retry_at=?, finished_at=?,
 			updated_at=?, expires_at=?, progress=?, progress_text=?, reason=?, error=?, result=? WHERE id=?`},
 		{&p.sweep, "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM jobs WHERE expires_at <= ? LIMIT ?)"},
+		{&p.getClaim, getClaim},
+		{&p.putClaim, "INSERT OR REPLACE INTO claims (schedule, settled_at, pending_at, owner, revision) VALUES (?,?,?,?,?)"},
 	} {
 		stmt, err := conn.PrepareContext(ctx, q.query) //nolint:sqlclosecheck // closed by close
 		if err != nil {
@@ -42,7 +45,7 @@ func (p *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 }
 
 func (p *statements) close() {
-	for _, stmt := range []*sql.Stmt{p.get, p.insert, p.update, p.sweep} {
+	for _, stmt := range []*sql.Stmt{p.get, p.insert, p.update, p.sweep, p.getClaim, p.putClaim} {
 		if stmt != nil {
 			_ = stmt.Close() // the database reports what goes wrong
 		}
@@ -78,6 +81,12 @@ func (s *Store) transact(ctx context.Context, calls []*call) error {
 
 func (s *Store) carryOut(ctx context.Context, calls []*call) error {
 	for _, c := range calls {
+		if c.swap != nil {
+			if err := s.swapClaim(ctx, c.swap); err != nil {
+				return err
+			}
+			continue
+		}
 		old, err := scan(s.stmts.get.QueryRowContext(ctx, c.id), true)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err

@@ -1,0 +1,55 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/coretasks/core/schedules/ticker"
+)
+
+var _ ticker.Claims = (*Store)(nil)
+
+const getClaim = "SELECT settled_at, pending_at, owner, revision FROM claims WHERE schedule = ?"
+
+// GetClaim implements [ticker.Claims].
+func (s *Store) GetClaim(ctx context.Context, schedule string) (ticker.Claim, error) {
+	c, err := scanClaim(s.reader.QueryRowContext(ctx, getClaim, schedule))
+	return c, s.explain(err)
+}
+
+// SwapClaim implements [ticker.Claims].
+func (s *Store) SwapClaim(ctx context.Context, schedule string, revision int64, next ticker.Claim) (ticker.Claim, error) {
+	next.Revision = revision + 1
+	swap := &claimSwap{schedule: schedule, next: next}
+	if err := s.calls.Do(ctx, &call{swap: swap}); err != nil {
+		return ticker.Claim{}, s.explain(err)
+	}
+	return swap.found, nil
+}
+
+// A claimSwap is a claim that waits for its commit, and what was there in the end.
+type claimSwap struct {
+	schedule    string
+	next, found ticker.Claim
+}
+
+func (s *Store) swapClaim(ctx context.Context, c *claimSwap) (err error) {
+	if c.found, err = scanClaim(s.stmts.getClaim.QueryRowContext(ctx, c.schedule)); err != nil || c.found.Revision != c.next.Revision-1 {
+		return err
+	}
+	_, err = s.stmts.putClaim.ExecContext(ctx, c.schedule, milli(c.next.Settled), milli(c.next.Pending), c.next.Owner, c.next.Revision)
+	c.found = c.next
+	return err
+}
+
+func scanClaim(from row) (ticker.Claim, error) {
+	var c ticker.Claim
+	var settled, pending int64
+	err := from.Scan(&settled, &pending, &c.Owner, &c.Revision)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ticker.Claim{}, nil
+	}
+	c.Settled, c.Pending = fromMilli(settled), fromMilli(pending)
+	return c, err
+}
