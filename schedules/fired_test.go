@@ -1,0 +1,104 @@
+package schedules_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/coretasks/core/emulator"
+	"github.com/coretasks/core/internal/testenv"
+	"github.com/coretasks/core/schedules"
+	"github.com/coretasks/core/schedules/ticker"
+	"github.com/coretasks/core/sqsqueue"
+	"github.com/coretasks/core/tasks"
+)
+
+// TestAPeriodicTaskIsFiredAndWorked takes up to two minutes of real time on each backend, where a schedule's first tick is
+// the next whole minute.
+func TestAPeriodicTaskIsFiredAndWorked(t *testing.T) {
+	t.Parallel()
+	t.Run("emulator", func(t *testing.T) {
+		t.Parallel()
+		em, err := emulator.Open(emulator.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := em.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		firedAndWorked(t, newWorld(t, em.Scheduler(), em.SQS()), false)
+	})
+	t.Run("MiniStack", func(t *testing.T) {
+		t.Parallel()
+		endpoint := os.Getenv("CORE_TEST_MINISTACK")
+		if endpoint == "" {
+			testenv.Unavailable(t, "needs MiniStack: run make test, or CORE_TEST_MINISTACK=$(scripts/ministack up) go test ./schedules")
+		}
+		cfg := aws.Config{Region: "us-east-1", BaseEndpoint: aws.String(endpoint), Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
+		firedAndWorked(t, newWorld(t, schedules.NewAPI(cfg), sqsqueue.NewAPI(cfg)), false)
+	})
+	t.Run("LocalStack", func(t *testing.T) {
+		t.Parallel()
+		cfg := testenv.LocalStack(t) // which stores schedules and fires none: package ticker does
+		firedAndWorked(t, newWorld(t, schedules.NewAPI(cfg), sqsqueue.NewAPI(cfg)), true)
+	})
+}
+
+func firedAndWorked(t *testing.T, w *world, ticked bool) {
+	t.Helper()
+	ran := make(chan tasks.Attempt, 100)
+	r := tasks.NewRegistry(tasks.Periodic("minutely", func(ctx context.Context) error {
+		attempt, _ := tasks.Current(ctx)
+		ran <- attempt
+		return nil
+	}, tasks.Every(time.Minute)))
+	m := w.manager(t, r, w.api)
+	apply(t, m, r)
+	if got := planned(t, m, r); got != "" {
+		t.Errorf("after apply the plan is %q", got)
+	}
+	worker, err := sqsqueue.NewWorker(w.client, r, sqsqueue.WorkerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 150*time.Second)
+	stopped := make(chan error, 1)
+	go func() { stopped <- worker.Run(ctx) }()
+	firing := make(chan struct{})
+	if ticked {
+		scheduler, err := ticker.New(r, w.client, ticker.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { defer close(firing); scheduler.Run(ctx) }()
+	} else {
+		close(firing)
+	}
+	select {
+	case attempt := <-ran:
+		name, tick, ok := tasks.ParseTickID(attempt.ID)
+		if !ok || name != "minutely" || tick.Second() != 0 || !strings.HasSuffix(attempt.ID, "Z") {
+			t.Errorf("the job's id is %s", attempt.ID)
+		}
+		if late := time.Since(tick); late < 0 || late > 90*time.Second {
+			t.Errorf("the tick of %v ran %v later", tick, late)
+		}
+	case <-ctx.Done():
+		t.Error("nothing was fired")
+	}
+	stop()
+	<-firing
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if got := apply(t, m, tasks.NewRegistry()); got != "delete minutely" {
+		t.Errorf("removed from the code, apply did %q", got)
+	}
+}
