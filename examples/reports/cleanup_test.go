@@ -11,7 +11,7 @@ import (
 func TestCleanupDeletesOldReportsOnly(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	ctx := context.WithValue(t.Context(), dirKey{}, dir)
+	ctx := context.WithValue(t.Context(), filesKey{}, files{dir: dir})
 	if err := cleanup(ctx); err != nil {
 		t.Fatalf("without any report: %v", err)
 	}
