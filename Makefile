@@ -2,12 +2,13 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build unit test lint fmt test-long chaos fuzz fuzz-api vuln bench bench-docs bench-api bench-api-docs bench-micro bench-lambda lambda localstack-up localstack-down clean
+.PHONY: help build unit test lint fmt test-long chaos chaos-targets soak fuzz fuzz-api vuln bench bench-docs bench-api bench-api-docs bench-micro bench-lambda lambda localstack-up localstack-down clean
 
 FUZZTIME ?= 2m
 BENCH_ARGS ?=
 BENCH_BUILD ?=
 CHAOS_ARGS ?=
+SOAK ?= 1h
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +34,16 @@ lint: ## golangci-lint and shellcheck
 chaos: ## processes killed, requests failed, disks filled: five seeds, 25 minutes; CHAOS_ARGS for others, see bin/chaos --help
 	go build -o bin/chaos ./internal/chaos/run
 	bin/chaos $(CHAOS_ARGS)
+
+chaos-targets: ## clean shutdowns, recovery after kill -9, malformed messages: what docs/reliability.md has figures of
+	go build -o bin/chaos ./internal/chaos/run
+	bin/chaos --jobs 10000 --duration 90s shutdowns
+	bin/chaos recovery
+	bin/chaos --jobs 10000 malformed
+
+soak: ## a steady rate with restarts for SOAK (1h), and whether memory, goroutines or files grow; on Linux
+	go build -o bin/chaos ./internal/chaos/run
+	bin/chaos --duration $(SOAK) soak
 
 fuzz: ## every fuzz target for FUZZTIME (2m)
 	scripts/fuzz $(FUZZTIME)

@@ -99,8 +99,10 @@ func (l *Ledger) String() string {
 	line("duplicated", sum(l.Duplicated), list(l.Duplicated))
 	line("dead", sum(l.Dead), list(l.Dead))
 	line("lost", l.Lost, "")
-	fmt.Fprintf(&b, "  at the end a worker that lived through has %d goroutines, %d files, %d sockets; a new one %d, %d, %d\n",
-		l.Survivor.goroutines, l.Survivor.files, l.Survivor.sockets, l.Newcomer.goroutines, l.Newcomer.files, l.Newcomer.sockets)
+	if l.Survivor.goroutines > 0 {
+		fmt.Fprintf(&b, "  at the end a worker that lived through has %d goroutines, %d files, %d sockets; a new one %d, %d, %d\n",
+			l.Survivor.goroutines, l.Survivor.files, l.Survivor.sockets, l.Newcomer.goroutines, l.Newcomer.files, l.Newcomer.sockets)
+	}
 	for _, v := range l.Violations {
 		fmt.Fprintf(&b, "  BROKEN: %s\n", v)
 	}

@@ -91,9 +91,7 @@ func produce(dir string) error {
 	if err != nil {
 		return err
 	}
-	p := &producer{producing: asked, api: newAPI(asked.endpoint), tasks: define(func(context.Context, params) (string, error) {
-		return "", errors.New("this runs in workers")
-	})}
+	p := &producer{producing: asked, api: newAPI(asked.endpoint), tasks: remote()}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	if p.client, err = sqsqueue.New(p.api, sqsqueue.Config{Prefix: asked.prefix, Logger: logger}); err != nil {
 		return err

@@ -86,6 +86,11 @@ func define(fn func(context.Context, params) (string, error)) definitions {
 	}
 }
 
+// remote are the tasks of a program that only sends.
+func remote() definitions {
+	return define(func(context.Context, params) (string, error) { return "", errors.New("this runs in workers") })
+}
+
 // of is the task for a kind of job.
 func (d definitions) of(kind string) *tasks.Task[params, string] {
 	switch kind {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/coretasks/core/internal/chaos"
 	"github.com/coretasks/core/internal/mainjob"
 	"github.com/coretasks/core/internal/semantics"
 	"github.com/coretasks/core/internal/testenv"
@@ -17,6 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	mainjob.Main()
+	chaos.Main()
 	testenv.Main(m, fmt.Sprintf("the suites on LocalStack; run make test, or eval \"$(localstack/up)\" and %s=$AWS_ENDPOINT_URL go test ./...",
 		testenv.LocalStackVar), testenv.LocalStackVar)
 }
