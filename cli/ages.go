@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/coretasks/core/internal/awsclient"
 )
 
 const (
@@ -23,6 +25,8 @@ const (
 	agesWindow = 15 * time.Minute
 	// maxMetrics is how many metrics one GetMetricData has.
 	maxMetrics = 500
+	// metricsTimeout bounds one request.
+	metricsTimeout = 30 * time.Second
 )
 
 // metrics is what is asked of CloudWatch.
@@ -45,7 +49,9 @@ func newAges(cfg aws.Config, queues *sqs.Client) *ages {
 	if !ofAWS(queues.Options().BaseEndpoint) {
 		return nil
 	}
-	return &ages{metrics: cloudwatch.NewFromConfig(cfg)}
+	return &ages{metrics: cloudwatch.NewFromConfig(cfg, func(o *cloudwatch.Options) {
+		o.HTTPClient = awsclient.HTTP(cfg.HTTPClient, metricsTimeout)
+	})}
 }
 
 // ofAWS reports whether an endpoint is AWS's: none is set, or it is one of its names.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/spf13/cobra"
 
 	"github.com/coretasks/core/results/dynamostore"
@@ -65,7 +64,7 @@ func (p *program) applyStore(ctx context.Context) (storeChange, error) {
 		if err != nil {
 			return change, err
 		}
-		done, err := dynamostore.CreateTable(ctx, dynamodb.NewFromConfig(cfg), where)
+		done, err := dynamostore.CreateTable(ctx, dynamostore.NewAPI(cfg), where)
 		change.Done = append(change.Done, done...)
 		return change, err
 	}
@@ -112,7 +111,7 @@ func (p *program) examineTable(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return dynamostore.CheckTable(ctx, dynamodb.NewFromConfig(cfg), name)
+	return dynamostore.CheckTable(ctx, dynamostore.NewAPI(cfg), name)
 }
 
 func (p *program) examineFile(ctx context.Context, path string) error {

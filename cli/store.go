@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/results/dynamostore"
 	"github.com/coretasks/core/results/sqlitestore"
@@ -63,7 +61,7 @@ func (p *program) store(ctx context.Context) (results.Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		return dynamostore.New(dynamodb.NewFromConfig(cfg), where, dynamostore.Options{}), nil
+		return dynamostore.New(dynamostore.NewAPI(cfg), where, dynamostore.Options{}), nil
 	}
 }
 

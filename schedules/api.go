@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/coretasks/core/internal/awsclient"
 )
 
 // API is what this package needs of EventBridge Scheduler. *scheduler.Client has it, and so has the emulator.
@@ -35,8 +37,11 @@ type Queues interface {
 
 // NewAPI returns a client whose retries are left to this package, which knows for how long which of them make sense.
 func NewAPI(cfg aws.Config, opts ...func(*scheduler.Options)) *scheduler.Client {
-	noRetries := func(o *scheduler.Options) { o.Retryer = aws.NopRetryer{} }
-	return scheduler.NewFromConfig(cfg, append([]func(*scheduler.Options){noRetries}, opts...)...)
+	setUp := func(o *scheduler.Options) {
+		o.HTTPClient = awsclient.HTTP(cfg.HTTPClient, requestTimeout)
+		o.Retryer = aws.NopRetryer{}
+	}
+	return scheduler.NewFromConfig(cfg, append([]func(*scheduler.Options){setUp}, opts...)...)
 }
 
 const (
@@ -46,6 +51,8 @@ const (
 	// failures is how often a request is tried that the network or the service failed.
 	failures   = 3
 	maxBackoff = 5 * time.Second
+	// requestTimeout bounds one try.
+	requestTimeout = 30 * time.Second
 	// atOnce bounds the requests under way. EventBridge allows hundreds a second ("Quotas for Amazon EventBridge Scheduler").
 	atOnce = 16
 )

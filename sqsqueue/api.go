@@ -6,20 +6,15 @@
 package sqsqueue
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/coretasks/core/internal/awsclient"
 )
 
 // API is what this package needs of SQS. *sqs.Client has it, and so has the emulator.
@@ -55,7 +50,7 @@ const (
 // configuration's own stays in use: the SDK puts AWS_CA_BUNDLE there.
 func NewAPI(cfg aws.Config, opts ...func(*sqs.Options)) *sqs.Client {
 	setUp := func(o *sqs.Options) {
-		o.HTTPClient = plainBodies{httpClient(cfg.HTTPClient)}
+		o.HTTPClient = awsclient.HTTP(cfg.HTTPClient, requestTimeout)
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts = maxAttempts
 			r.MaxBackoff = maxBackoff
@@ -65,43 +60,4 @@ func NewAPI(cfg aws.Config, opts ...func(*sqs.Options)) *sqs.Client {
 		})
 	}
 	return sqs.NewFromConfig(cfg, append([]func(*sqs.Options){setUp}, opts...)...)
-}
-
-// plainBodies sends each request's body as bytes in memory.
-//
-// The SDK's own body type is closed as soon as the answer's header is there, and net/http can take what the closed body
-// says for a failed write: it then closes the connection while the answer is being read. The SDK repeats the request, so a
-// receive whose answer was lost leaves its messages hidden for a visibility timeout, and a send makes its jobs twice.
-type plainBodies struct{ client aws.HTTPClient }
-
-// Do implements aws.HTTPClient.
-func (p plainBodies) Do(r *http.Request) (*http.Response, error) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return p.client.Do(r)
-	}
-	body, err := io.ReadAll(r.Body)
-	if err = errors.Join(err, r.Body.Close()); err != nil {
-		return nil, fmt.Errorf("read the request's body: %w", err)
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return p.client.Do(r)
-}
-
-// httpClient sets a client of the SDK's kind up for SQS. Any other is the caller's, and left as it is.
-func httpClient(configured aws.HTTPClient) aws.HTTPClient {
-	client, ok := configured.(*awshttp.BuildableClient)
-	switch {
-	case configured == nil:
-		client = awshttp.NewBuildableClient()
-	case !ok:
-		return configured
-	}
-	return client.
-		WithTimeout(requestTimeout).
-		WithDialerOptions(func(d *net.Dialer) { d.Timeout = 5 * time.Second }).
-		WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConns = 512
-			t.MaxIdleConnsPerHost = 256
-			t.IdleConnTimeout = 2 * time.Minute
-		})
 }

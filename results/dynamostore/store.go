@@ -38,9 +38,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/coretasks/core/internal/awsclient"
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/results/internal/transition"
 )
@@ -53,6 +55,16 @@ type API interface {
 	PutItem(ctx context.Context, in *dynamodb.PutItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	Query(ctx context.Context, in *dynamodb.QueryInput, opts ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+}
+
+// requestTimeout bounds one request: an answer takes milliseconds, and a job waits for it.
+const requestTimeout = 10 * time.Second
+
+// NewAPI returns a client that is set up for many small concurrent requests: connections are kept, and a request takes
+// 10 s at most. It is retried as cfg says. An HTTP client of the configuration's own stays in use.
+func NewAPI(cfg aws.Config, opts ...func(*dynamodb.Options)) *dynamodb.Client {
+	setUp := func(o *dynamodb.Options) { o.HTTPClient = awsclient.HTTP(cfg.HTTPClient, requestTimeout) }
+	return dynamodb.NewFromConfig(cfg, append([]func(*dynamodb.Options){setUp}, opts...)...)
 }
 
 // Options set up a [Store]; the zero value is ready to use.

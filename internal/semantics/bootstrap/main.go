@@ -6,8 +6,6 @@ import (
 	"log"
 	"os"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/coretasks/core/internal/semantics/workload"
 	"github.com/coretasks/core/lambdaworker"
 	"github.com/coretasks/core/results"
@@ -21,7 +19,7 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		store := dynamostore.New(dynamodb.NewFromConfig(cfg), table, dynamostore.Options{})
+		store := dynamostore.New(dynamostore.NewAPI(cfg), table, dynamostore.Options{})
 		opts = append(opts, lambdaworker.Recorder(results.NewRecorder(store, results.Config{})))
 	}
 	lambdaworker.Start(workload.Registry(), opts...)
