@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -254,6 +256,154 @@ func TestProgressIsThrottled(t *testing.T) {
 		d.deliver(task, 1)
 		if n := d.store.writes.Load(); n > 25 {
 			d.Errorf("%d writes for 10,000 steps in 10 s", n)
+		}
+	})
+}
+
+// sluggish is a store whose writes of progress take a while, and notes them.
+type sluggish struct {
+	shaky
+	takes time.Duration
+
+	mu       sync.Mutex
+	atOnce   int
+	most     int
+	of       map[string]int // under way
+	together bool           // two of one job were
+	latest   map[string]float64
+	back     bool // an older followed a newer one
+	slowest  time.Duration
+}
+
+func (s *sluggish) Start(_ context.Context, st results.Start) (results.Record, error) {
+	return results.Record{ID: st.ID, State: results.Running, Attempt: st.Attempt, Runs: 1}, nil
+}
+
+func (s *sluggish) CancelRequested(context.Context, []string) (map[string]bool, error) {
+	return map[string]bool{"cancelled": true}, nil
+}
+
+func (s *sluggish) Progress(ctx context.Context, id string, _ int, fraction float64, _ string, at time.Time) error {
+	if s.down.Load() {
+		return errDown
+	}
+	s.mu.Lock()
+	s.atOnce++
+	s.most = max(s.most, s.atOnce)
+	s.of[id]++
+	s.together = s.together || s.of[id] > 1
+	s.back = s.back || fraction < s.latest[id]
+	s.latest[id] = fraction
+	s.mu.Unlock()
+	select {
+	case <-time.After(s.takes):
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.atOnce--
+	s.of[id]--
+	s.slowest = max(s.slowest, time.Since(at))
+	return ctx.Err()
+}
+
+// TestProgressOfManyJobs: a thousand jobs on a store with the answering time of DynamoDB are seldom a second behind, and
+// with one that takes far longer, cancellations come all the same.
+func TestProgressOfManyJobs(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ takes, behind time.Duration }{
+		"as DynamoDB": {takes: 10 * time.Millisecond, behind: time.Second},
+		"slow":        {takes: 3 * time.Second, behind: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := &sluggish{takes: tc.takes, of: map[string]int{}, latest: map[string]float64{}}
+				recorder := results.NewRecorder(store, results.Config{Logger: slog.New(slog.DiscardHandler)})
+				var attempts []tasks.Attempt
+				for i := range 1000 {
+					attempts = append(attempts, tasks.Attempt{Job: tasks.Job{ID: fmt.Sprint(i)}, Deliveries: 1})
+				}
+				cancelled, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				attempts[0].ID = "cancelled"
+				for i, a := range attempts {
+					with := cancel
+					if i > 0 {
+						with = func(error) {}
+					}
+					if _, err := recorder.Start(t.Context(), a, with); err != nil {
+						t.Fatal(err)
+					}
+				}
+				began := time.Now()
+				context.AfterFunc(cancelled, func() {
+					if took := time.Since(began); took > 5*time.Second {
+						t.Errorf("the cancellation came after %v", took)
+					}
+				})
+				for step := range 200 {
+					for _, a := range attempts {
+						recorder.Progress(a, float64(step)/200, "")
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+				if !errors.Is(context.Cause(cancelled), tasks.ErrCancelled) {
+					t.Error("the cancellation did not come")
+				}
+				if err := recorder.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+				synctest.Wait()
+				if store.slowest > tc.behind {
+					t.Errorf("a progress was %v old when it was written", store.slowest)
+				}
+				if store.most < 8 || store.most > 32 || store.together || store.back || store.atOnce != 0 {
+					t.Errorf("at most %d writes at once, two of one job: %v, backwards: %v, left: %d", store.most, store.together, store.back, store.atOnce)
+				}
+			})
+		})
+	}
+}
+
+// complaints counts the log lines which say that the store fails.
+type complaints struct{ atomic.Int32 }
+
+func (c *complaints) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("the results store fails")) {
+		c.Add(1)
+	}
+	return len(line), nil
+}
+
+// TestProgressWaitsForAStoreThatIsDown: what was the latest then is written when the store is back, with no further call.
+func TestProgressWaitsForAStoreThatIsDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &sluggish{takes: time.Millisecond, of: map[string]int{}, latest: map[string]float64{}}
+		var failures complaints
+		recorder := results.NewRecorder(store, results.Config{Logger: slog.New(slog.NewTextHandler(&failures, nil))})
+		for i := range 100 {
+			a := tasks.Attempt{Job: tasks.Job{ID: fmt.Sprint(i)}, Deliveries: 1}
+			if _, err := recorder.Start(t.Context(), a, func(error) {}); err != nil {
+				t.Fatal(err)
+			}
+			store.down.Store(true)
+			recorder.Progress(a, 0.5, "half")
+		}
+		time.Sleep(1900 * time.Millisecond)
+		synctest.Wait()
+		if n := failures.Load(); n != 1 || len(store.latest) != 0 {
+			t.Errorf("%d writes, and said %d times that the store fails", len(store.latest), n)
+		}
+		store.down.Store(false)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if len(store.latest) != 100 {
+			t.Errorf("%d of 100 were written", len(store.latest))
+		}
+		if err := recorder.Close(t.Context()); err != nil {
+			t.Error(err)
 		}
 	})
 }
