@@ -168,7 +168,8 @@ type Store interface {
 
 	// End records how an attempt ended. Retrying and Queued are recorded only for the latest attempt while it runs, else
 	// [ErrStale]; Queued, an attempt that was given back, takes one from Runs. A final
-	// state of any attempt is recorded unless one is there already, which is a [*FinishedError]. With Dead or Cancelled an
+	// state of any attempt is recorded unless one is there already, which is a [*FinishedError]. A success is recorded in
+	// place of Dead too: the work is done, and what failed was a copy of the job's message. With Dead or Cancelled an
 	// older attempt than the latest gets ErrStale, and so has one from before a requeue no say unless it succeeded. An attempt newer than any that the record knows is the latest: the store
 	// was down when it began, and unless it was given back it is counted in Runs now.
 	End(ctx context.Context, e End) error

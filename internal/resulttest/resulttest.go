@@ -42,6 +42,7 @@ func Run(t *testing.T, h Harness) {
 		"StartRequested":     testStartRequested,
 		"Progress":           testProgress,
 		"End":                testEnd,
+		"SuccessOverDead":    testSuccessOverDead,
 		"EndWithoutRecord":   testEndWithoutRecord,
 		"Requeue":            testRequeue,
 		"RequeueLate":        testRequeueLate,

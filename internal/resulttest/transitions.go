@@ -197,6 +197,9 @@ func testEnd(t *testing.T, h Harness) {
 			}
 			if state.Final() {
 				for _, late := range []results.State{results.Retrying, results.Queued, results.Succeeded, results.Dead, results.Cancelled} {
+					if state == results.Dead && late == results.Succeeded {
+						continue // testSuccessOverDead
+					}
 					for _, attempt := range []int{2, 3, 4} {
 						e.unchanged(id, func() { wantFinished(t, "late", e.end(id, attempt, late, 7), state) })
 					}
@@ -220,6 +223,28 @@ func testEnd(t *testing.T, h Harness) {
 		wantError(t, "newer", e.end(id, 2, state, 9), nil)
 		if r := e.get(id); r.State != state || r.Attempt != 2 || r.Runs != runs {
 			t.Errorf("newer: %+v", r)
+		}
+	}
+}
+
+// testSuccessOverDead: a copy of the message has failed for good while the job ran, and then the job succeeds.
+func testSuccessOverDead(t *testing.T, h Harness) {
+	e := h.env(t)
+	for attempt, runs := range map[int]int{2: 1, 3: 1, 4: 2} { // an older one, the latest, and one that the record does not know
+		id := e.started(3)
+		wantError(t, "dead", e.end(id, 3, results.Dead, 4), nil)
+		for range 2 { // its answer was lost, so it is repeated
+			wantError(t, "success", e.end(id, attempt, results.Succeeded, 5), nil)
+			r := e.get(id)
+			if r.State != results.Succeeded || string(r.Result) != `{"at":5}` || r.Reason != "" || r.Error != "" || !r.FinishedAt.Equal(e.at(5)) {
+				t.Errorf("attempt %d: %+v", attempt, r)
+			}
+			if r.Attempt != max(attempt, 3) || r.Runs != runs {
+				t.Errorf("attempt %d is counted wrongly: %+v", attempt, r)
+			}
+		}
+		for _, state := range []results.State{results.Dead, results.Succeeded, results.Cancelled} {
+			e.unchanged(id, func() { wantFinished(t, "late", e.end(id, 4, state, 7), results.Succeeded) })
 		}
 	}
 }

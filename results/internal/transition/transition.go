@@ -128,6 +128,7 @@ func (k Rules) End(e results.End) Step {
 		switch {
 		case repeats(r, e):
 			return r, false, nil
+		case r.State == results.Dead && e.State == results.Succeeded: // a copy of its message had failed for good
 		case r.State.Final():
 			return r, false, &results.FinishedError{Record: r}
 		case e.State != results.Succeeded && (former || e.Attempt < r.Attempt):
