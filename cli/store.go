@@ -55,7 +55,7 @@ func (p *program) store(ctx context.Context) (results.Store, error) {
 		if err := os.MkdirAll(filepath.Dir(where), 0o700); err != nil {
 			return nil, fmt.Errorf("make the directory of the results store: %w", err)
 		}
-		return sqlitestore.Open(where, sqlitestore.Options{})
+		return sqlitestore.Open(where, sqlitestore.Options{Logger: p.logger()})
 	default:
 		cfg, err := p.awsConfig(ctx)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,7 +84,7 @@ func (a *API) readyz(w *response, r *http.Request, _ string) error {
 		p := unavailable(slugNotReady, "", 1)
 		if a.admit(r) == nil {
 			for _, reason := range reasons(err) {
-				p.Errors = append(p.Errors, fieldError{Message: reason.Error()})
+				p.Errors = append(p.Errors, fieldError{Message: oneLine(reason)})
 			}
 			p.Detail = p.Errors[0].Message
 		}
@@ -99,6 +100,9 @@ func reasons(err error) []error {
 	}
 	return []error{err}
 }
+
+// oneLine writes an error on one line: joined errors stand on several.
+func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
 
 // readiness remembers an answer for a second, so that many who ask cost one check.
 type readiness struct {

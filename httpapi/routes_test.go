@@ -325,13 +325,15 @@ func TestReadyReasons(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *Config) {
 		c.Token = "secret"
-		c.Ready = func(context.Context) error { return errors.Join(errDown, fmt.Errorf("store: %w", errDown)) }
+		c.Ready = func(context.Context) error {
+			return errors.Join(errDown, fmt.Errorf("store: %w", errors.Join(errDown, errDown))) // the last one has two lines
+		}
 	})
 	if p := wantProblem(t, f.do(request("GET", "/readyz", "")), 503, slugNotReady); len(p.Errors) != 0 || p.Detail != "" {
 		t.Errorf("strangers see %+v", p)
 	}
 	p := wantProblem(t, f.do(request("GET", "/readyz", "", "Authorization: Bearer secret")), 503, slugNotReady)
-	if len(p.Errors) != 2 || p.Errors[1].Message != "store: "+errDown.Error() {
+	if len(p.Errors) != 2 || p.Errors[1].Message != "store: "+errDown.Error()+"; "+errDown.Error() {
 		t.Errorf("reasons %+v", p.Errors)
 	}
 }

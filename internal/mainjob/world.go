@@ -51,6 +51,9 @@ type NoteParams struct {
 	Die string `json:"die"`
 }
 
+// steps is how many parts a task has, of which it tells the progress.
+const steps = 10
+
 // registry has one task on each of two queues that writes its life into dir/diary.
 func registry(dir string) *tasks.Registry {
 	write := func(line string) error {
@@ -69,10 +72,13 @@ func registry(dir string) *tasks.Registry {
 		if p.Die != "" {
 			die(p.Die)
 		}
-		select {
-		case <-time.After(time.Duration(p.Millis) * time.Millisecond):
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
+		for step := range steps { // with progress on the way
+			tasks.Progress(ctx, float64(step)/steps, fmt.Sprintf("step %d of %d", step, steps))
+			select {
+			case <-time.After(time.Duration(p.Millis) * time.Millisecond / steps):
+			case <-ctx.Done():
+				return "", context.Cause(ctx)
+			}
 		}
 		if a.Number <= p.Fail {
 			if p.Permanent {
@@ -126,11 +132,11 @@ func FreeAddr(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// Command is the program with its arguments, in this world.
+// Command is the program with its arguments, in this world. With the race detector it would sleep for a second at its end.
 func (w *World) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append([]string{
-		programVar + "=1", "CORE_STATE_DIR=" + w.Dir, "PATH=" + os.Getenv("PATH"), "HOME=" + w.Dir, "AWS_EC2_METADATA_DISABLED=true",
+		programVar + "=1", "GORACE=atexit_sleep_ms=0", "CORE_STATE_DIR=" + w.Dir, "PATH=" + os.Getenv("PATH"), "HOME=" + w.Dir, "AWS_EC2_METADATA_DISABLED=true",
 	}, w.Env...)
 	return cmd
 }

@@ -14,7 +14,12 @@ const getClaim = "SELECT settled_at, pending_at, owner, revision FROM claims WHE
 
 // GetClaim implements [ticker.Claims].
 func (s *Store) GetClaim(ctx context.Context, schedule string) (ticker.Claim, error) {
-	c, err := scanClaim(s.reader.QueryRowContext(ctx, getClaim, schedule))
+	f, done, err := s.use()
+	if err != nil {
+		return ticker.Claim{}, err
+	}
+	defer done()
+	c, err := scanClaim(f.reader.QueryRowContext(ctx, getClaim, schedule))
 	return c, s.explain(err)
 }
 
@@ -34,11 +39,11 @@ type claimSwap struct {
 	next, found ticker.Claim
 }
 
-func (s *Store) swapClaim(ctx context.Context, c *claimSwap) (err error) {
-	if c.found, err = scanClaim(s.stmts.getClaim.QueryRowContext(ctx, c.schedule)); err != nil || c.found.Revision != c.next.Revision-1 {
+func (f *file) swapClaim(ctx context.Context, c *claimSwap) (err error) {
+	if c.found, err = scanClaim(f.stmts.getClaim.QueryRowContext(ctx, c.schedule)); err != nil || c.found.Revision != c.next.Revision-1 {
 		return err
 	}
-	_, err = s.stmts.putClaim.ExecContext(ctx, c.schedule, milli(c.next.Settled), milli(c.next.Pending), c.next.Owner, c.next.Revision)
+	_, err = f.stmts.putClaim.ExecContext(ctx, c.schedule, milli(c.next.Settled), milli(c.next.Pending), c.next.Owner, c.next.Revision)
 	c.found = c.next
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -26,8 +25,6 @@ var (
 	ErrNewer = errors.New("written by a newer version")
 	// ErrFull means that the disk has no room for a change. What the file holds is unharmed.
 	ErrFull = errors.New("no space left")
-	// ErrGone means that the file was removed or replaced while it was in use.
-	ErrGone = errors.New("removed or replaced")
 	// ErrClosed means that the store was closed.
 	ErrClosed = errors.New("the store is closed")
 )
@@ -49,51 +46,6 @@ func (e *FileError) Error() string {
 
 // Unwrap gives the error below.
 func (e *FileError) Unwrap() error { return e.Err }
-
-// checkPath finds what SQLite would only call "unable to open database file", and creates the file where it is missing.
-// It must not open a file that is there: closing it again would drop the locks that another store of this process has.
-func checkPath(path string) error {
-	dir := filepath.Dir(path)
-	info, err := os.Stat(dir)
-	switch {
-	case path == "":
-		return &FileError{path, "its name is empty; name a file", fs.ErrInvalid}
-	case errors.Is(err, fs.ErrNotExist):
-		return &FileError{path, "its directory " + dir + " does not exist; create it first", fs.ErrNotExist}
-	case err != nil:
-		return &FileError{path, "its directory " + dir + " can't be used", err}
-	case !info.IsDir():
-		return &FileError{path, dir + " is not a directory", fs.ErrInvalid}
-	}
-	info, err = os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return createFile(path)
-	case err != nil:
-		return &FileError{path, "it can't be looked at", err}
-	case !info.Mode().IsRegular():
-		return &FileError{path, "it is no regular file; name another", fs.ErrInvalid}
-	}
-	return nil
-}
-
-// createFile makes an empty file that only its owner can read, as results may be confidential; SQLite gives its log the
-// same permissions.
-func createFile(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	switch {
-	case errors.Is(err, fs.ErrExist): // another process was quicker
-		return nil
-	case errors.Is(err, fs.ErrPermission):
-		return &FileError{path, "it can't be created; check the permissions of its directory", err}
-	case err != nil:
-		return &FileError{path, "it can't be created", err}
-	}
-	if err := f.Close(); err != nil {
-		return &FileError{path, "it can't be created", err}
-	}
-	return nil
-}
 
 // explain makes a FileError of what SQLite reports. The end of a caller's context stays what it is.
 func (s *Store) explain(err error) error {
@@ -125,5 +77,6 @@ func (s *Store) explain(err error) error {
 		return &FileError{s.path, "it can't be opened for writing; check the permissions of the file and its directory",
 			fs.ErrPermission}
 	}
-	return &FileError{s.path, "reading or writing it failed", err}
+	return &FileError{s.path, "reading or writing it failed; check its disk, and that " + filepath.Base(s.path) +
+		"-wal and -shm beside it were not removed, replaced or left by another file", err}
 }

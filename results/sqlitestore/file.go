@@ -59,12 +59,32 @@ func changesFrom(version int64) string {
 	return claimsSchema
 }
 
-// open opens the file, makes its tables where it is new, and prepares what writes.
-func (s *Store) open() error {
-	if err := checkPath(s.path); err != nil {
+// A file is an open file of records.
+type file struct {
+	path string
+	info os.FileInfo // of what was opened
+
+	writer *sql.DB // of one connection, which only commit uses
+	conn   *sql.Conn
+	stmts  statements
+	reader *sql.DB
+}
+
+// openFile opens a file, makes its tables where it is new, and prepares what writes.
+func openFile(path string, wait time.Duration) (*file, error) {
+	f := &file{path: path}
+	if err := f.open(wait); err != nil {
+		_ = f.close() // the first error says more
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *file) open(wait time.Duration) error {
+	if err := checkPath(f.path, wait); err != nil {
 		return err
 	}
-	abs, err := filepath.Abs(s.path)
+	abs, err := filepath.Abs(f.path)
 	if err != nil {
 		return err
 	}
@@ -73,38 +93,46 @@ func (s *Store) open() error {
 		u.RawQuery = url.Values{"_pragma": pragmas}.Encode()
 		return u.String()
 	}
-	wait := fmt.Sprintf("busy_timeout(%d)", max(s.opts.Wait.Milliseconds(), 1))
-	s.writer, err = sql.Open("sqlite", name(wait, "synchronous(NORMAL)", "journal_size_limit(67108864)", "temp_store(MEMORY)"))
+	if f.info, err = os.Stat(f.path); err != nil { // before SQLite opens it: what comes later is another one
+		return err
+	}
+	busy := fmt.Sprintf("busy_timeout(%d)", max(wait.Milliseconds(), 1))
+	f.writer, err = sql.Open("sqlite", name(busy, "synchronous(NORMAL)", "journal_size_limit(67108864)", "temp_store(MEMORY)"))
 	if err != nil {
 		return err
 	}
 	ctx := context.Background()
-	if s.conn, err = s.writer.Conn(ctx); err != nil {
+	if f.conn, err = f.writer.Conn(ctx); err != nil {
 		return err
 	}
-	if err := s.useLog(ctx); err != nil {
+	if err := f.useLog(ctx, wait); err != nil {
 		return err
 	}
-	if err := s.migrate(ctx); err != nil {
+	if err := f.migrate(ctx); err != nil {
 		return err
 	}
-	if err := s.stmts.prepare(ctx, s.conn); err != nil {
+	if err := f.stmts.prepare(ctx, f.conn); err != nil {
 		return err
 	}
-	if s.reader, err = sql.Open("sqlite", name(wait, "query_only(1)")); err != nil {
+	if f.reader, err = sql.Open("sqlite", name(busy, "query_only(1)")); err != nil {
 		return err
 	}
-	s.reader.SetMaxOpenConns(readers)
-	s.reader.SetMaxIdleConns(readers)
-	s.opened, err = os.Stat(s.path)
-	return err
+	f.reader.SetMaxOpenConns(readers)
+	f.reader.SetMaxIdleConns(readers)
+	return nil
+}
+
+// moved reports whether the path has come to name another file, or none.
+func (f *file) moved() bool {
+	info, err := os.Stat(f.path)
+	return err != nil || !os.SameFile(info, f.info)
 }
 
 // useLog makes the file use a write-ahead log, with which reading and writing don't hinder each other. SQLite does not
 // wait for the lock that this takes once in a file's life, so this does.
-func (s *Store) useLog(ctx context.Context) error {
-	for until := time.Now().Add(s.opts.Wait); ; time.Sleep(5 * time.Millisecond) {
-		_, err := s.conn.ExecContext(ctx, "PRAGMA journal_mode=WAL")
+func (f *file) useLog(ctx context.Context, wait time.Duration) error {
+	for until := time.Now().Add(wait); ; time.Sleep(5 * time.Millisecond) {
+		_, err := f.conn.ExecContext(ctx, "PRAGMA journal_mode=WAL")
 		if err == nil || !busy(err) || time.Now().After(until) {
 			return err
 		}
@@ -112,57 +140,58 @@ func (s *Store) useLog(ctx context.Context) error {
 }
 
 // migrate creates the tables of a new file, brings those of an older program up to date, and refuses a file that is not ours or newer than this program.
-func (s *Store) migrate(ctx context.Context) error {
-	if version, err := s.version(ctx); version == schemaVersion || err != nil {
+func (f *file) migrate(ctx context.Context) error {
+	if version, err := f.version(ctx); version == schemaVersion || err != nil {
 		return err
 	}
-	if _, err := s.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if _, err := f.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	defer func() { _, _ = s.conn.ExecContext(ctx, "ROLLBACK") }() // no effect after COMMIT
-	version, err := s.version(ctx)
+	defer func() { _, _ = f.conn.ExecContext(ctx, "ROLLBACK") }() // no effect after COMMIT
+	version, err := f.version(ctx)
 	if version == schemaVersion || err != nil { // another process was quicker
 		return err
 	}
 	change := fmt.Sprintf("%s PRAGMA application_id=%d; PRAGMA user_version=%d;", changesFrom(version), applicationID, schemaVersion)
-	if _, err := s.conn.ExecContext(ctx, change); err != nil {
+	if _, err := f.conn.ExecContext(ctx, change); err != nil {
 		return err
 	}
-	_, err = s.conn.ExecContext(ctx, "COMMIT")
+	_, err = f.conn.ExecContext(ctx, "COMMIT")
 	return err
 }
 
 // version is the schema's of the file; a new one has 0.
-func (s *Store) version(ctx context.Context) (version int64, err error) {
+func (f *file) version(ctx context.Context) (version int64, err error) {
 	var app, tables int64
-	row := s.conn.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
+	row := f.conn.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
 		(SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)`)
 	if err := row.Scan(&app, &version, &tables); err != nil {
 		return 0, err
 	}
 	switch {
 	case app != applicationID && (tables > 0 || app != 0 || version != 0):
-		return 0, &FileError{s.path, "it is another program's database; name another file", ErrCorrupt}
+		return 0, &FileError{f.path, "it is another program's database; name another file", ErrCorrupt}
 	case version > schemaVersion:
 		reason := fmt.Sprintf("a newer version of this program wrote it (schema %d, this one knows %d); use that one, or another file",
 			version, schemaVersion)
-		return 0, &FileError{s.path, reason, ErrNewer}
+		return 0, &FileError{f.path, reason, ErrNewer}
 	}
 	return version, nil
 }
 
-// closeFile closes what is open; the last of all processes to do so empties the log into the file.
-func (s *Store) closeFile() error {
+// close closes what is open; the last of all processes to do so empties the log into the file. Of a file that was moved,
+// SQLite leaves the log alone, which may be another's by now.
+func (f *file) close() error {
 	var errs []error
-	if s.reader != nil {
-		errs = append(errs, s.reader.Close())
+	if f.reader != nil {
+		errs = append(errs, f.reader.Close())
 	}
-	if s.conn != nil {
-		s.stmts.close()
-		_ = s.conn.Close() // gives the connection back; the database reports what goes wrong
+	if f.conn != nil {
+		f.stmts.close()
+		_ = f.conn.Close() // gives the connection back; the database reports what goes wrong
 	}
-	if s.writer != nil {
-		errs = append(errs, s.writer.Close())
+	if f.writer != nil {
+		errs = append(errs, f.writer.Close())
 	}
 	return errors.Join(errs...)
 }

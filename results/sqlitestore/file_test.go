@@ -1,14 +1,17 @@
 package sqlitestore_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -109,7 +112,6 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// A place where not even root may make a file stands in for one without permission.
 // TestAnOlderFile: what a program of schema 1 wrote is still there, and can be put back.
 func TestAnOlderFile(t *testing.T) {
 	t.Parallel()
@@ -132,6 +134,7 @@ func TestAnOlderFile(t *testing.T) {
 	}
 }
 
+// A place where not even root may make a file stands in for one without permission.
 func TestOpenWithoutPermission(t *testing.T) {
 	t.Parallel()
 	path := "/sys/kernel/results.db"
@@ -207,24 +210,137 @@ func TestLockedBeyondTheWait(t *testing.T) {
 	}
 }
 
-func TestPingNoticesAFileThatIsGone(t *testing.T) {
+// What takes the place of a file in use, whatever call comes first and whatever is left of the old one: the store goes on,
+// says so once, and another process reads the same records.
+func TestTheFileIsRemovedOrReplaced(t *testing.T) {
+	t.Parallel()
+	remove := func(t *testing.T, paths ...string) {
+		t.Helper()
+		for _, path := range paths {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, change := range map[string]func(t *testing.T, path string){
+		"removed, its log left behind": func(t *testing.T, path string) { t.Helper(); remove(t, path) },
+		"removed with its log":         func(t *testing.T, path string) { t.Helper(); remove(t, path, path+"-wal", path+"-shm") },
+		"moved away": func(t *testing.T, path string) {
+			t.Helper()
+			if err := os.Rename(path, path+".old"); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"removed, and made anew by another process": func(t *testing.T, path string) {
+			t.Helper()
+			remove(t, path)
+			other := open(t, path, sqlitestore.Options{})
+			for _, err := range other.Enqueue(t.Context(), []results.Record{{ID: "of the other", Task: "t"}}) {
+				t.Fatal(err)
+			}
+		},
+	} {
+		for first, call := range map[string]func(t *testing.T, s *sqlitestore.Store) error{
+			"ping": func(t *testing.T, s *sqlitestore.Store) error { t.Helper(); return s.Ping(t.Context()) },
+			"list": func(t *testing.T, s *sqlitestore.Store) error {
+				t.Helper()
+				_, err := s.List(t.Context(), results.Filter{})
+				return err
+			},
+			"end": func(t *testing.T, s *sqlitestore.Store) error {
+				t.Helper()
+				return s.End(t.Context(), results.End{ID: "kept", Attempt: 1, State: results.Succeeded})
+			},
+		} {
+			t.Run(name+", then "+first, func(t *testing.T) {
+				t.Parallel()
+				path := made(t)
+				log := &bytes.Buffer{}
+				s := open(t, path, sqlitestore.Options{Logger: slog.New(slog.NewTextHandler(log, nil))})
+				for i := range 100 { // a log with many pages
+					if _, err := s.Start(t.Context(), results.Start{ID: fmt.Sprint(i), Attempt: 1}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				change(t, path)
+				if err := call(t, s); err != nil {
+					t.Fatal(err)
+				}
+				if err := s.End(t.Context(), results.End{ID: "running", Attempt: 1, State: results.Succeeded}); err != nil {
+					t.Error(err)
+				}
+				other := open(t, path, sqlitestore.Options{})
+				if r, err := other.Get(t.Context(), "running"); err != nil || r.State != results.Succeeded {
+					t.Errorf("another process reads %+v, %v", r, err)
+				}
+				if _, err := other.Get(t.Context(), "7"); !errors.Is(err, results.ErrNotFound) {
+					t.Errorf("a record of the old file: %v", err)
+				}
+				if n := strings.Count(log.String(), "removed or replaced while in use"); n != 1 {
+					t.Errorf("said %d times:\n%s", n, log)
+				}
+			})
+		}
+	}
+}
+
+// A store without a place for its file says so with each call, and goes on when there is one.
+func TestTheDirectoryIsRemoved(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, filepath.Join(dir, "results.db"), sqlitestore.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		_, err := s.Start(t.Context(), results.Start{ID: "x", Attempt: 1})
+		if ping := s.Ping(t.Context()); !errors.Is(err, fs.ErrNotExist) || !errors.Is(ping, fs.ErrNotExist) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v, %v", err, ping)
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Start(t.Context(), results.Start{ID: "x", Attempt: 1}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Many that meet what is left of a removed file make one new file together.
+func TestManyMakeAFileBesideAnOldLog(t *testing.T) {
 	t.Parallel()
 	path := made(t)
-	s := open(t, path, sqlitestore.Options{})
-	if err := s.Ping(t.Context()); err != nil {
+	old := open(t, path, sqlitestore.Options{Logger: slog.New(slog.DiscardHandler)})
+	for i := range 100 {
+		if _, err := old.Start(t.Context(), results.Start{ID: fmt.Sprint(i), Attempt: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(path, path+".old"); err != nil {
-		t.Fatal(err)
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			s, err := sqlitestore.Open(path, sqlitestore.Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for _, err := range s.Enqueue(t.Context(), []results.Record{{ID: fmt.Sprint("new ", i), Task: "new"}}) {
+				t.Error(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	if err := s.Ping(t.Context()); !errors.Is(err, sqlitestore.ErrGone) {
-		t.Errorf("removed: %v", err)
-	}
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Ping(t.Context()); !errors.Is(err, sqlitestore.ErrGone) {
-		t.Errorf("replaced: %v", err)
+	wg.Wait()
+	if page, err := old.List(t.Context(), results.Filter{Limit: 100}); err != nil || len(page.Records) != 16 {
+		t.Errorf("%d records, %v", len(page.Records), err)
 	}
 }
 

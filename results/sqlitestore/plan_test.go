@@ -11,7 +11,7 @@ import (
 	"github.com/coretasks/core/results/internal/transition"
 )
 
-func openFile(t *testing.T) *Store {
+func storeIn(t *testing.T) *Store {
 	t.Helper()
 	s, err := Open(filepath.Join(t.TempDir(), "results.db"), Options{})
 	if err != nil {
@@ -24,14 +24,14 @@ func openFile(t *testing.T) *Store {
 // Every listing reads an index in its order: nothing is sorted, and no more is read than the page.
 func TestListingsUseTheirIndex(t *testing.T) {
 	t.Parallel()
-	s := openFile(t)
+	s := storeIn(t)
 	after := &transition.Position{EnqueuedAt: time.Now(), ID: "x"}
 	for index, f := range map[string]results.Filter{
 		"byTime": {}, "byTask": {Task: "t"}, "byState": {State: results.Dead}, "byTaskState": {Task: "t", State: results.Dead},
 	} {
 		for _, after := range []*transition.Position{nil, after} {
 			query, args := listQuery(f, after, time.Now())
-			rows, err := s.reader.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+			rows, err := s.file.reader.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,11 +58,11 @@ func TestListingsUseTheirIndex(t *testing.T) {
 // A disk that is full fails calls, and once there is room they succeed; nothing is lost or half written.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	s := openFile(t)
+	s := storeIn(t)
 	ctx := t.Context()
 	limit := func(pages string) {
 		t.Helper()
-		if _, err := s.conn.ExecContext(ctx, "PRAGMA max_page_count="+pages); err != nil {
+		if _, err := s.file.conn.ExecContext(ctx, "PRAGMA max_page_count="+pages); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -49,7 +49,12 @@ func fromMilli(ms int64) time.Time {
 
 // Get implements [results.Store].
 func (s *Store) Get(ctx context.Context, id string) (results.Record, error) {
-	r, err := scan(s.reader.QueryRowContext(ctx, "SELECT "+columns+", result FROM jobs WHERE id = ?", id), true)
+	f, done, err := s.use()
+	if err != nil {
+		return results.Record{}, err
+	}
+	defer done()
+	r, err := scan(f.reader.QueryRowContext(ctx, "SELECT "+columns+", result FROM jobs WHERE id = ?", id), true)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && s.rules.Live(&r) == nil {
 		return results.Record{}, &results.NotFoundError{ID: id}
 	}
@@ -66,7 +71,12 @@ func (s *Store) CancelRequested(ctx context.Context, ids []string) (map[string]b
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.reader.QueryContext(ctx,
+	f, done, err := s.use()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	rows, err := f.reader.QueryContext(ctx,
 		"SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND (cancel OR state = 'cancelled') AND expires_at > ?", string(list), s.rules.Now().UnixMilli())
 	if err != nil {
 		return nil, s.explain(err)
@@ -92,7 +102,12 @@ func (s *Store) List(ctx context.Context, f results.Filter) (results.Page, error
 		return results.Page{}, err
 	}
 	query, args := listQuery(f, after, s.rules.Now())
-	rows, err := s.reader.QueryContext(ctx, query, args...)
+	opened, done, err := s.use()
+	if err != nil {
+		return results.Page{}, err
+	}
+	defer done()
+	rows, err := opened.reader.QueryContext(ctx, query, args...)
 	if err != nil {
 		return results.Page{}, s.explain(err)
 	}

@@ -11,7 +11,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"os"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/coretasks/core/internal/batch"
@@ -27,6 +28,8 @@ type Options struct {
 	Wait time.Duration
 	// Now is the clock by which records expire. Default time.Now.
 	Now func() time.Time
+	// Logger is told when the file was removed or replaced. Default slog.Default().
+	Logger *slog.Logger
 }
 
 const defaultWait = 10 * time.Second
@@ -41,17 +44,18 @@ const (
 const closeWait = 5 * time.Second
 
 // A Store is a [results.Store] in a file. Make one with [Open].
+//
+// When the file is removed or replaced while it is in use, the next call goes on with the file that its path names then, a
+// new one where there is none, and says so in [Options.Logger]. The records of the old one are gone.
 type Store struct {
-	path   string
-	opts   Options
-	rules  transition.Rules
-	opened os.FileInfo
+	path  string
+	opts  Options
+	rules transition.Rules
+	calls *batch.Batcher[*call]
 
-	writer *sql.DB // of one connection, which only commit uses
-	conn   *sql.Conn
-	stmts  statements
-	reader *sql.DB
-	calls  *batch.Batcher[*call]
+	mu     sync.RWMutex // held for reading while a call uses the file
+	file   *file        // nil where it could not be opened again
+	closed bool
 
 	nextSweep time.Time // only commit uses it
 }
@@ -65,9 +69,12 @@ func Open(path string, opts Options) (*Store, error) {
 		opts.Wait = defaultWait
 	}
 	rules := transition.Rules{Retention: opts.Retention, Now: opts.Now}.WithDefaults()
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
 	s := &Store{path: path, opts: opts, rules: rules}
-	if err := s.open(); err != nil {
-		_ = s.closeFile() // the first error says more
+	var err error
+	if s.file, err = openFile(path, opts.Wait); err != nil {
 		return nil, s.explain(err)
 	}
 	// One batch at a time, since SQLite has one writer; what comes meanwhile is the next.
@@ -170,14 +177,51 @@ func (s *Store) Requeue(ctx context.Context, q results.Requeue) (results.Record,
 	return r, nil
 }
 
-// Ping implements [results.Store]. A file that was removed or replaced since it was opened is an error.
-func (s *Store) Ping(ctx context.Context) error {
-	now, err := os.Stat(s.path)
-	if err != nil || !os.SameFile(now, s.opened) {
-		return &FileError{s.path, "it was removed or replaced while in use; start this process again", errors.Join(ErrGone, err)}
+// use returns the file for one call, to be followed by done. It opens the file anew where it is no longer the one that the
+// path names.
+func (s *Store) use() (f *file, done func(), err error) {
+	for {
+		s.mu.RLock()
+		switch {
+		case s.closed:
+			s.mu.RUnlock()
+			return nil, nil, &FileError{s.path, "it was used after its store was closed", ErrClosed}
+		case s.file != nil && !s.file.moved():
+			return s.file, s.mu.RUnlock, nil
+		}
+		s.mu.RUnlock()
+		if err := s.reopen(); err != nil {
+			return nil, nil, s.explain(err)
+		}
 	}
+}
+
+func (s *Store) reopen() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.file != nil && !s.file.moved() { // another call was quicker
+		return nil
+	}
+	if s.file != nil {
+		s.opts.Logger.Error("the results file was removed or replaced while in use; its records are gone, and new ones go into the file that is there now",
+			"file", s.path)
+		_ = s.file.close() // nobody can read it any more
+		s.file = nil
+	}
+	var err error
+	s.file, err = openFile(s.path, s.opts.Wait)
+	return err
+}
+
+// Ping implements [results.Store].
+func (s *Store) Ping(ctx context.Context) error {
+	f, done, err := s.use()
+	if err != nil {
+		return err
+	}
+	defer done()
 	var one int
-	err = s.reader.QueryRowContext(ctx, "SELECT 1 FROM jobs LIMIT 1").Scan(&one)
+	err = f.reader.QueryRowContext(ctx, "SELECT 1 FROM jobs LIMIT 1").Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -189,5 +233,12 @@ func (s *Store) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.opts.Wait+closeWait)
 	defer cancel()
 	err := s.calls.Close(ctx)
-	return errors.Join(s.explain(err), s.explain(s.closeFile()))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.file
+	s.file, s.closed = nil, true
+	if f == nil {
+		return s.explain(err)
+	}
+	return errors.Join(s.explain(err), s.explain(f.close()))
 }

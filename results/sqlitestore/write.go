@@ -54,7 +54,11 @@ func (p *statements) close() {
 
 // commit carries out a group of calls together, or none of them.
 func (s *Store) commit(ctx context.Context, calls []*call) []error {
-	err := s.transact(ctx, calls)
+	f, done, err := s.use()
+	if err == nil {
+		err = s.transact(ctx, f, calls)
+		done()
+	}
 	if err == nil {
 		return nil
 	}
@@ -65,29 +69,29 @@ func (s *Store) commit(ctx context.Context, calls []*call) []error {
 	return errs
 }
 
-func (s *Store) transact(ctx context.Context, calls []*call) error {
-	if _, err := s.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+func (s *Store) transact(ctx context.Context, f *file, calls []*call) error {
+	if _, err := f.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	err := s.carryOut(ctx, calls)
+	err := s.carryOut(ctx, f, calls)
 	if err == nil {
-		_, err = s.conn.ExecContext(ctx, "COMMIT")
+		_, err = f.conn.ExecContext(ctx, "COMMIT")
 	}
 	if err != nil { // SQLite may have rolled back already
-		_, _ = s.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		_, _ = f.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 	}
 	return err
 }
 
-func (s *Store) carryOut(ctx context.Context, calls []*call) error {
+func (s *Store) carryOut(ctx context.Context, f *file, calls []*call) error {
 	for _, c := range calls {
 		if c.swap != nil {
-			if err := s.swapClaim(ctx, c.swap); err != nil {
+			if err := f.swapClaim(ctx, c.swap); err != nil {
 				return err
 			}
 			continue
 		}
-		old, err := scan(s.stmts.get.QueryRowContext(ctx, c.id), true)
+		old, err := scan(f.stmts.get.QueryRowContext(ctx, c.id), true)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -100,35 +104,35 @@ func (s *Store) carryOut(ctx context.Context, calls []*call) error {
 		if c.record, write, c.told = c.step(live); !write {
 			continue
 		}
-		if err := s.put(ctx, c.record, live == nil); err != nil {
+		if err := f.put(ctx, c.record, live == nil); err != nil {
 			return err
 		}
 	}
-	return s.sweep(ctx)
+	return s.sweep(ctx, f)
 }
 
 // put writes a record; one that is new, or takes the place of one that has expired, whole.
-func (s *Store) put(ctx context.Context, r results.Record, whole bool) error {
+func (f *file) put(ctx context.Context, r results.Record, whole bool) error {
 	result := []byte(r.Result)
 	if whole {
-		_, err := s.stmts.insert.ExecContext(ctx, r.ID, r.Task, r.Queue, string(r.State), r.Attempt, r.Runs, r.Requeues, r.CancelRequested,
+		_, err := f.stmts.insert.ExecContext(ctx, r.ID, r.Task, r.Queue, string(r.State), r.Attempt, r.Runs, r.Requeues, r.CancelRequested,
 			milli(r.EnqueuedAt), milli(r.StartedAt), milli(r.RetryAt), milli(r.FinishedAt), milli(r.UpdatedAt), milli(r.ExpiresAt),
 			r.Progress, r.ProgressText, r.Reason, r.Error, result)
 		return err
 	}
-	_, err := s.stmts.update.ExecContext(ctx, string(r.State), r.Attempt, r.Runs, r.Requeues, r.CancelRequested,
+	_, err := f.stmts.update.ExecContext(ctx, string(r.State), r.Attempt, r.Runs, r.Requeues, r.CancelRequested,
 		milli(r.StartedAt), milli(r.RetryAt), milli(r.FinishedAt), milli(r.UpdatedAt), milli(r.ExpiresAt),
 		r.Progress, r.ProgressText, r.Reason, r.Error, result, r.ID)
 	return err
 }
 
 // sweep deletes some of the records that have expired.
-func (s *Store) sweep(ctx context.Context) error {
+func (s *Store) sweep(ctx context.Context, f *file) error {
 	now := s.rules.Now()
 	if now.Before(s.nextSweep) {
 		return nil
 	}
-	done, err := s.stmts.sweep.ExecContext(ctx, now.UnixMilli(), sweepRows)
+	done, err := f.stmts.sweep.ExecContext(ctx, now.UnixMilli(), sweepRows)
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/coretasks/core/examples/reports"
 	"github.com/coretasks/core/lambdaworker"
 	"github.com/coretasks/core/results"
@@ -36,6 +34,6 @@ func records() []lambdaworker.Option {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamostore.New(dynamodb.NewFromConfig(cfg), table, dynamostore.Options{})
+	store := dynamostore.New(dynamostore.NewAPI(cfg), table, dynamostore.Options{})
 	return []lambdaworker.Option{lambdaworker.Recorder(results.NewRecorder(store, results.Config{}))}
 }
