@@ -51,9 +51,9 @@ type evidence struct {
 	failedStarts int
 }
 
-// atStart reports whether a worker says that it could not begin.
+// atStart reports whether a worker says that it could not begin, or was told to stop before it could listen.
 func atStart(text string) bool {
-	return strings.Contains(text, "core: find on queue") || strings.Contains(text, "core: read the settings on queue")
+	return strings.Contains(text, "ended by itself, signal: terminated") || strings.Contains(text, "core: find on queue") || strings.Contains(text, "core: read the settings on queue")
 }
 
 func (e *evidence) job(id string) *job {
