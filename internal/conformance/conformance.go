@@ -29,7 +29,7 @@ type Known struct {
 	// finds is logged; when it finds nothing, it fails, so that the list cannot outlive the difference.
 	Deviations map[string]string
 	// Harmful maps a test's name to the reason why it is not even run: it would break the backend
-	// for the tests beside it, or take too long.
+	// for the tests beside it, take too long, or come out by chance.
 	Harmful map[string]string
 }
 
