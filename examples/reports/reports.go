@@ -55,7 +55,7 @@ func SampleRegistry(dir string) *tasks.Registry {
 const LambdaTimeout = 5*time.Minute + 10*time.Second
 
 func registry(f files) *tasks.Registry {
-	return tasks.NewRegistry(Generate, Email, Flaky, Wait,
+	return tasks.NewRegistry(Generate, Email, Cleanup, Pulse, Flaky, Wait,
 		tasks.QueueSettings{Name: "default", LambdaTimeout: LambdaTimeout},
 		tasks.QueueSettings{Name: "high-priority", LambdaTimeout: LambdaTimeout},
 	).Use(withFiles(f))
