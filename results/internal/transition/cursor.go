@@ -61,5 +61,8 @@ func CleanFilter(f results.Filter) (results.Filter, *Position, error) {
 		return f, nil, results.ErrInvalidCursor
 	}
 	p.EnqueuedAt = time.UnixMilli(int64(milli)).UTC()
+	if p.Cursor(f) != f.Cursor { // the decoder passes over line breaks
+		return f, nil, results.ErrInvalidCursor
+	}
 	return f, p, nil
 }

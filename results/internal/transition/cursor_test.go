@@ -35,6 +35,7 @@ func FuzzCursor(f *testing.F) {
 	filter := results.Filter{Task: "t"}
 	f.Add("")
 	f.Add("nonsense")
+	f.Add("AYDcKfUZeNKpAAAA0000000\r0")
 	f.Add(Position{time.UnixMilli(1_700_000_000_000), "0199c0de-0000-7000-8000-000000000000"}.Cursor(filter))
 	f.Add(Position{time.UnixMilli(maxMilli), "x"}.Cursor(results.Filter{}))
 	f.Fuzz(func(t *testing.T, cursor string) {
