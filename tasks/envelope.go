@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // EnvelopeVersion is the version of the wire format that this package writes, and the only one that it reads.
@@ -77,9 +78,12 @@ func escapeNoncharacters(body []byte) []byte {
 }
 
 // DecodeEnvelope reads a message's body. It refuses, with an [*EnvelopeError], what could not be run for certain: a
-// body that is not a JSON object, another version, a missing id, task or params. Members it does not know are ignored,
+// body that is not a JSON object in UTF-8, another version, a missing id, task or params. Members it does not know are ignored,
 // so that a newer producer of the same version can add some.
 func DecodeEnvelope(body []byte) (Envelope, error) {
+	if !utf8.Valid(body) { // SQS carries none; encoding/json would let it pass inside parameters
+		return Envelope{}, &EnvelopeError{Problem: "it is not valid UTF-8"}
+	}
 	var e Envelope
 	if err := json.Unmarshal(body, &e); err != nil {
 		return Envelope{}, envelopeError(err)

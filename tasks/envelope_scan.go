@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // decodeText is DecodeEnvelope for what the executor is handed. Almost every body is one that Encode wrote, in its order
@@ -51,7 +52,7 @@ func scanEnvelope(body string) (e Envelope, ok bool) {
 	}
 	params := rest[:at]
 	e.Version, e.Params = EnvelopeVersion, json.RawMessage(params)
-	return e, strings.TrimSpace(params) == params && e.setTime(stamp) && json.Valid(e.Params)
+	return e, strings.TrimSpace(params) == params && utf8.ValidString(params) && e.setTime(stamp) && json.Valid(e.Params)
 }
 
 func (e *Envelope) setTime(stamp string) bool {

@@ -71,6 +71,7 @@ func FuzzDecodeEnvelope(f *testing.F) {
 		`{"v":1,"id":"1","task":"a","params":{}}`,
 		`{"v":1,"id":"1","task":"a","params":{"x":[1,2]},"enqueued_at":"2026-01-01T00:00:00Z","not_before":"2027-01-01T00:00:00+02:00","trace":{"a":"b"}}`,
 		`{"v":2}`, `{"V":1,"ID":"x","Task":"\ud800","Params":"\uffff"}`, `[]`, `null`, ``, "{\"v\":1,\"id\":\"\xff\"}", "\"\uFFFE\"",
+		"{\"v\":1,\"id\":\"0\",\"task\":\"0\",\"params\":{\"\x8e\":\"\"}}",
 	} {
 		f.Add([]byte(seed))
 	}
