@@ -78,6 +78,7 @@ func TestBadInput(t *testing.T) {
 		"purge without asking":   {args: "dlq purge default --all", code: 2, want: "there is no terminal to ask at: add --yes"},
 		"queues without a verb":  {args: "queues", code: 2, want: "name one of: apply, list, purge"},
 		"purge jobs unasked":     {args: "queues purge default", code: 2, want: "there is no terminal to ask at: add --yes"},
+		"purge a wrong queue":    {args: "queues purge dfault", code: 1, want: `no task uses queue "dfault"`},
 		"purge no such queue":    {args: "queues purge dfault --yes", code: 1, want: `no task uses queue "dfault": this program has default, high-priority`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coretasks/core/emulator"
+	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/sqsqueue"
 	"github.com/coretasks/core/tasks"
 )
@@ -53,7 +54,7 @@ func (p *program) devCommand() *cobra.Command {
 const devVisibility = 10 * time.Second
 
 // dev works the embedded queue in the same process, through the very client that AWS gets, and serves the HTTP API.
-func (p *program) dev(ctx context.Context, em *emulator.Emulator, addr string, cfg sqsqueue.WorkerConfig, function functionFlags) (err error) {
+func (p *program) dev(ctx context.Context, em *emulator.Emulator, addr string, cfg sqsqueue.WorkerConfig, function functionFlags) error {
 	client, err := sqsqueue.New(em.SQS(), sqsqueue.Config{Prefix: p.settings.prefix, Logger: p.logger()})
 	if err != nil {
 		return &usageError{err: err}
@@ -64,18 +65,13 @@ func (p *program) dev(ctx context.Context, em *emulator.Emulator, addr string, c
 	if err := p.applyLocal(ctx, em.Scheduler(), client); err != nil {
 		return err
 	}
-	store, err := p.store(ctx)
-	if err != nil {
-		return err
-	}
-	if store != nil {
-		defer func() { err = errors.Join(err, store.Close()) }()
-	}
-	return p.serveAPI(ctx, apiSite{queues: em.SQS(), events: em.Scheduler(), ages: em, store: store, addr: addr, pages: true}, func(ctx context.Context) error {
-		if function.lambda {
-			return p.workByFunction(ctx, em, client, function, cfg, func() { p.welcome(addr, cfg, p.describeFunction(function)) })
-		}
-		return p.work(ctx, em.SQS(), store, cfg, func() { p.welcome(addr, cfg, "") })
+	return p.withAnyStore(ctx, func(store results.Store) error {
+		return p.serveAPI(ctx, apiSite{queues: em.SQS(), events: em.Scheduler(), ages: em, store: store, addr: addr, pages: true}, func(ctx context.Context) error {
+			if function.lambda {
+				return p.workByFunction(ctx, em, client, function, cfg, func() { p.welcome(addr, cfg, p.describeFunction(function)) })
+			}
+			return p.work(ctx, em.SQS(), store, cfg, func() { p.welcome(addr, cfg, "") })
+		})
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -51,6 +50,34 @@ func reasons() []tasks.Reason {
 	}
 }
 
+// choiceFlags say which letters are meant where that must be said: one, some, or all.
+type choiceFlags struct {
+	letterFlags
+	job string
+	all bool
+}
+
+func (f *choiceFlags) add(flags *pflag.FlagSet) {
+	f.letterFlags.add(flags)
+	flags.StringVar(&f.job, "job", "", "only the letter of this job (of a malformed message: its message ID)")
+	flags.BoolVar(&f.all, "all", false, "all letters")
+}
+
+func (f *choiceFlags) filter() (deadletters.Filter, error) {
+	filter, err := f.letterFlags.filter()
+	if err != nil {
+		return filter, err
+	}
+	filter.ID = f.job
+	switch chosen := filter != (deadletters.Filter{}); {
+	case !chosen && !f.all:
+		return filter, usagef("say which letters: --job, --task, --reason, --since, or --all")
+	case chosen && f.all:
+		return filter, usagef("--all and a choice of letters exclude each other")
+	}
+	return filter, nil
+}
+
 func (f *letterFlags) filter() (deadletters.Filter, error) {
 	filter := deadletters.Filter{Task: f.task, Reason: tasks.Reason(f.reason)}
 	if f.reason != "" && !slices.Contains(reasons(), filter.Reason) {
@@ -91,15 +118,9 @@ func (p *program) withLetters(ctx context.Context, queue string, records results
 
 // withRecords is withLetters with the records that the flags ask for, or without any.
 func (p *program) withRecords(ctx context.Context, queue string, do func(*deadletters.Queue, results.Store) error) error {
-	store, err := p.store(ctx)
-	if err != nil {
-		return err
-	}
-	err = p.withLetters(ctx, queue, store, func(letters *deadletters.Queue) error { return do(letters, store) })
-	if store != nil {
-		err = errors.Join(err, store.Close())
-	}
-	return err
+	return p.withAnyStore(ctx, func(store results.Store) error {
+		return p.withLetters(ctx, queue, store, func(letters *deadletters.Queue) error { return do(letters, store) })
+	})
 }
 
 func (p *program) dlqListCommand() *cobra.Command {

@@ -93,7 +93,11 @@ func (p *program) examine(ctx context.Context, function string) []finding {
 		}
 	}
 	findings = append(findings, p.examineSchedules(ctx)...)
-	if function != "" {
+	switch {
+	case function != "" && p.settings.local:
+		findings = append(findings, finding{Check: "function " + function,
+			Detail: "the embedded endpoint has no Lambda functions to look at; without --local a deployed one is looked at, and '" + p.name + " dev --lambda BINARY' runs one here"})
+	case function != "":
 		findings = append(findings, p.examineFunction(ctx, awslambda.NewFromConfig(cfg), client, function)...)
 	}
 	return findings

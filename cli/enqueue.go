@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -42,21 +41,16 @@ The parameters are one JSON value; without them they are {}, and with - they are
 			case len(args) == 2:
 				params = []byte(args[1])
 			}
-			store, err := p.store(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if store == nil {
-				if wait {
+			return p.withAnyStore(cmd.Context(), func(store results.Store) error {
+				var then func(tasks.Job) error
+				switch {
+				case wait && store == nil:
 					return fmt.Errorf("--wait: %w", errNoStore)
+				case wait:
+					then = func(job tasks.Job) error { return p.result(cmd.Context(), store, job, timeout) }
 				}
-				return p.enqueue(cmd.Context(), task, params, countdown, nil, nil)
-			}
-			var then func(tasks.Job) error
-			if wait {
-				then = func(job tasks.Job) error { return p.result(cmd.Context(), store, job, timeout) }
-			}
-			return errors.Join(p.enqueue(cmd.Context(), task, params, countdown, store, then), store.Close())
+				return p.enqueue(cmd.Context(), task, params, countdown, store, then)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait for the job's end and print its result; exit code 1 if it did not succeed")
@@ -67,15 +61,7 @@ The parameters are one JSON value; without them they are {}, and with - they are
 
 // enqueueWithRecord sends one job, with a record of it where the flags ask for a store.
 func (p *program) enqueueWithRecord(ctx context.Context, task tasks.AnyTask, params []byte) error {
-	store, err := p.store(ctx)
-	if err != nil {
-		return err
-	}
-	err = p.enqueue(ctx, task, params, 0, store, nil)
-	if store != nil {
-		err = errors.Join(err, store.Close())
-	}
-	return err
+	return p.withAnyStore(ctx, func(store results.Store) error { return p.enqueue(ctx, task, params, 0, store, nil) })
 }
 
 // enqueue sends one job, with a record of it where there is a store. It prints the job's ID, or calls then.

@@ -28,6 +28,9 @@ command waits until it may. Dead letters and records stay as they are.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeQueue,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(p.queueList(sqsqueue.WorkerConfig{}), args[0]) {
+				return p.unknownQueue(args[0])
+			}
 			if err := p.canAsk(yes); err != nil {
 				return err
 			}
@@ -50,9 +53,6 @@ func (p *program) purgeQueue(ctx context.Context, client *sqsqueue.Client, api s
 		return err
 	}
 	i := slices.IndexFunc(depths, func(d sqsqueue.Depth) bool { return d.Queue == client.FullName(queue) })
-	if i < 0 {
-		return p.unknownQueue(queue)
-	}
 	d := depths[i]
 	question := fmt.Sprintf("Delete about %d jobs of queue %q for good: %d waiting, %d delayed, %d running? What is enqueued within the next minute may be lost too.",
 		d.Waiting+d.Delayed+d.InFlight, d.Queue, d.Waiting, d.Delayed, d.InFlight)

@@ -15,9 +15,7 @@ import (
 
 func (p *program) dlqRedriveCommand() *cobra.Command {
 	var (
-		flags letterFlags
-		job   string
-		all   bool
+		flags choiceFlags
 		rate  float64
 	)
 	cmd := &cobra.Command{
@@ -39,15 +37,11 @@ cancels it. It takes malformed letters along.`,
 			if err != nil {
 				return err
 			}
-			filter.ID = job
 			if rate < 0 {
 				return usagef("--rate %v is invalid: it must be more than 0 letters a second, or 0 for no limit", rate)
 			}
-			if err := oneChoice(filter, all); err != nil {
-				return err
-			}
 			return p.withRecords(cmd.Context(), args[0], func(q *deadletters.Queue, store results.Store) error {
-				if all && store == nil && rate == float64(int(rate)) && rate <= deadletters.MaxMoveRate {
+				if flags.all && store == nil && rate == float64(int(rate)) && rate <= deadletters.MaxMoveRate {
 					return p.move(cmd.Context(), q, int(rate))
 				}
 				return p.redrive(cmd.Context(), q, deadletters.Redrive{Filter: filter, Rate: rate})
@@ -55,21 +49,8 @@ cancels it. It takes malformed letters along.`,
 		},
 	}
 	flags.add(cmd.Flags())
-	cmd.Flags().StringVar(&job, "job", "", "only the letter of this job (of a malformed message: its message ID)")
-	cmd.Flags().BoolVar(&all, "all", false, "all letters")
 	cmd.Flags().Float64Var(&rate, "rate", 0, "how many letters a second (default as fast as it goes)")
 	return cmd
-}
-
-// oneChoice makes sure that somebody said which letters are meant.
-func oneChoice(f deadletters.Filter, all bool) error {
-	switch chosen := f != (deadletters.Filter{}); {
-	case !chosen && !all:
-		return usagef("say which letters: --job, --task, --reason, --since, or --all")
-	case chosen && all:
-		return usagef("--all and a choice of letters exclude each other")
-	}
-	return nil
 }
 
 // move sends all letters back by SQS's own task.
@@ -150,9 +131,7 @@ func printReport(w io.Writer, q *deadletters.Queue, r deadletters.Report) error 
 
 func (p *program) dlqPurgeCommand() *cobra.Command {
 	var (
-		flags letterFlags
-		job   string
-		all   bool
+		flags choiceFlags
 		yes   bool
 	)
 	cmd := &cobra.Command{
@@ -167,18 +146,12 @@ func (p *program) dlqPurgeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			filter.ID = job
-			if err := oneChoice(filter, all); err != nil {
-				return err
-			}
 			return p.withLetters(cmd.Context(), args[0], nil, func(q *deadletters.Queue) error {
 				return p.purge(cmd.Context(), q, filter, yes)
 			})
 		},
 	}
 	flags.add(cmd.Flags())
-	cmd.Flags().StringVar(&job, "job", "", "only the letter of this job (of a malformed message: its message ID)")
-	cmd.Flags().BoolVar(&all, "all", false, "all letters")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }

@@ -21,15 +21,9 @@ func (p *program) jobsRetryCommand() *cobra.Command {
 Without a record, or without a results store, the dead letters of all queues are searched.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			store, err := p.store(cmd.Context())
-			if err != nil {
-				return err
-			}
-			err = p.retry(cmd.Context(), store, args[0])
-			if store != nil {
-				err = errors.Join(err, store.Close())
-			}
-			return err
+			return p.withAnyStore(cmd.Context(), func(store results.Store) error {
+				return p.retry(cmd.Context(), store, args[0])
+			})
 		},
 	}
 }

@@ -49,25 +49,20 @@ on this machine are served.`,
 			if err != nil {
 				return err
 			}
-			store, err := p.store(cmd.Context())
-			if err != nil {
-				return err
-			}
-			site := apiSite{queues: api, events: schedules.NewAPI(cfg), store: store, addr: addr}
+			site := apiSite{queues: api, events: schedules.NewAPI(cfg), addr: addr}
 			if ages := newAges(cfg, api); ages != nil {
 				site.ages = ages
 			}
-			err = health.serve(cmd.Context(), func(ctx context.Context) error {
-				return p.serveAPI(ctx, site, func(ctx context.Context) error {
-					p.say("serving the HTTP API on http://%s", addr)
-					<-ctx.Done()
-					return nil
+			return p.hint(p.withAnyStore(cmd.Context(), func(store results.Store) error {
+				site.store = store
+				return health.serve(cmd.Context(), func(ctx context.Context) error {
+					return p.serveAPI(ctx, site, func(ctx context.Context) error {
+						p.say("serving the HTTP API on http://%s", addr)
+						<-ctx.Done()
+						return nil
+					})
 				})
-			})
-			if store != nil {
-				err = errors.Join(err, store.Close())
-			}
-			return p.hint(err)
+			}))
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", DefaultAPIAddr, "address of the HTTP API")

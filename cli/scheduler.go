@@ -35,15 +35,9 @@ printed.`,
 			if err != nil {
 				return err
 			}
-			store, err := p.store(cmd.Context())
-			if err != nil {
-				return err
-			}
-			err = health.serve(cmd.Context(), func(ctx context.Context) error { return p.schedule(ctx, api, store, alone) })
-			if store != nil {
-				err = errors.Join(err, store.Close())
-			}
-			return p.hint(err)
+			return p.hint(p.withAnyStore(cmd.Context(), func(store results.Store) error {
+				return health.serve(cmd.Context(), func(ctx context.Context) error { return p.schedule(ctx, api, store, alone) })
+			}))
 		},
 	}
 	health.add(cmd.Flags())

@@ -67,12 +67,22 @@ func (p *program) store(ctx context.Context) (results.Store, error) {
 
 // withStore calls do with the store, which must be there.
 func (p *program) withStore(ctx context.Context, do func(results.Store) error) error {
+	return p.withAnyStore(ctx, func(store results.Store) error {
+		if store == nil {
+			return errNoStore
+		}
+		return do(store)
+	})
+}
+
+// withAnyStore calls do with the store, or with nil where the flags ask for none.
+func (p *program) withAnyStore(ctx context.Context, do func(results.Store) error) error {
 	store, err := p.store(ctx)
 	if err != nil {
 		return err
 	}
 	if store == nil {
-		return errNoStore
+		return do(nil)
 	}
 	return errors.Join(do(store), store.Close())
 }

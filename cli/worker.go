@@ -71,17 +71,11 @@ func (p *program) workerCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			store, err := p.store(cmd.Context())
-			if err != nil {
-				return err
-			}
-			err = health.serve(cmd.Context(), func(ctx context.Context) error {
-				return p.protected(ctx, func(ctx context.Context) error { return p.work(ctx, api, store, flags.config, nil) })
-			})
-			if store != nil {
-				err = errors.Join(err, store.Close())
-			}
-			return p.hint(err)
+			return p.hint(p.withAnyStore(cmd.Context(), func(store results.Store) error {
+				return health.serve(cmd.Context(), func(ctx context.Context) error {
+					return p.protected(ctx, func(ctx context.Context) error { return p.work(ctx, api, store, flags.config, nil) })
+				})
+			}))
 		},
 	}
 	flags.add(cmd.Flags())
