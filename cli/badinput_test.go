@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -62,6 +63,7 @@ func TestBadInput(t *testing.T) {
 		"no such page":           {args: "jobs list --cursor x", code: 1, want: "invalid cursor"},
 		"no such store":          {args: "jobs list --results mysql://x", code: 2, want: `--results "mysql://x" is invalid`},
 		"no store":               {args: "jobs list --results none", code: 1, want: "no results store: set --results (CORE_RESULTS)"},
+		"no job id":              {args: "enqueue note --job-id=", code: 1, want: "a job's id must be 1 to 128 visible ASCII characters"},
 		"no store to wait with":  {args: "enqueue note --wait --results none", code: 1, want: "--wait: no results store"},
 		"an open API":            {args: "run --addr 0.0.0.0:0", code: 2, want: "is not loopback: set CORE_API_TOKEN"},
 		"an API address in use":  {args: "run", code: 1, want: "is in use, perhaps by another 'core dev'"},
@@ -123,6 +125,15 @@ func TestBadSurroundings(t *testing.T) {
 		_, _ = w.Write([]byte("<html>It works!</html>"))
 	}))
 	t.Cleanup(garbage.Close)
+	silent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetQueueUrl") {
+			_, _ = fmt.Fprintf(w, `{"QueueUrl":"http://%s/000000000000/default"}`, r.Host)
+			return
+		}
+		w.WriteHeader(http.StatusInternalServerError) // it may have carried the request out
+	}))
+	t.Cleanup(silent.Close)
 	closed := mainjob.FreeAddr(t)
 	creds := []string{"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"}
 	for name, tc := range map[string]struct {
@@ -134,6 +145,7 @@ func TestBadSurroundings(t *testing.T) {
 		"connection refused":       {env: append(creds, "AWS_ENDPOINT_URL=http://"+closed), args: []string{"enqueue", "note"}, want: "SQS can't be reached: dial tcp " + closed},
 		"worker, refused":          {env: append(creds, "AWS_ENDPOINT_URL=http://"+closed, "AWS_MAX_ATTEMPTS=1"), args: []string{"queues", "list"}, want: "is something running at AWS_ENDPOINT_URL="},
 		"garbage":                  {env: append(creds, "AWS_ENDPOINT_URL="+garbage.URL), args: []string{"enqueue", "note"}, want: "what answered is not SQS; check AWS_ENDPOINT_URL"},
+		"an answer lost":           {env: append(creds, "AWS_ENDPOINT_URL="+silent.URL, "AWS_MAX_ATTEMPTS=1"), args: []string{"enqueue", "note", "--job-id", "mine"}, want: "; enqueue it again with --job-id mine: with a results store the work is done once"},
 		"no region":                {env: creds[1:], args: []string{"worker"}, want: "no AWS region: set AWS_REGION"},
 		"no credentials":           {env: creds[:1], args: []string{"worker"}, want: "no AWS credentials: set AWS_ACCESS_KEY_ID"},
 		"no such profile":          {env: append(creds[:1:1], "AWS_PROFILE=nobody"), args: []string{"queues", "apply"}, want: "nobody"},

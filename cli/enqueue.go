@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -17,6 +18,7 @@ func (p *program) enqueueCommand() *cobra.Command {
 	var (
 		countdown, timeout time.Duration
 		wait               bool
+		id                 string
 	)
 	cmd := &cobra.Command{
 		Use:   "enqueue TASK [JSON]",
@@ -49,29 +51,38 @@ The parameters are one JSON value; without them they are {}, and with - they are
 				case wait:
 					then = func(job tasks.Job) error { return p.result(cmd.Context(), store, job, timeout) }
 				}
-				return p.enqueue(cmd.Context(), task, params, countdown, store, then)
+				options := []tasks.DelayOption{tasks.Countdown(countdown)}
+				if cmd.Flags().Changed("job-id") {
+					options = append(options, tasks.JobID(id))
+				}
+				err := p.enqueue(cmd.Context(), task, params, store, then, options...)
+				if e, ok := errors.AsType[*tasks.EnqueueError](err); ok && e.Unknown() {
+					return fmt.Errorf("%w; enqueue it again with --job-id %s: with a results store the work is done once", err, e.Job.ID)
+				}
+				return err
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait for the job's end and print its result; exit code 1 if it did not succeed")
 	cmd.Flags().DurationVar(&timeout, "timeout", 0, "with --wait, give up after this time (default never)")
 	cmd.Flags().DurationVar(&countdown, "countdown", 0, "wait so long before the job runs, such as 60s or 36h")
+	cmd.Flags().StringVar(&id, "job-id", "", "an ID of your own, or that of a job to send again whose fate is not known (default a new one)")
 	return cmd
 }
 
 // enqueueWithRecord sends one job, with a record of it where the flags ask for a store.
 func (p *program) enqueueWithRecord(ctx context.Context, task tasks.AnyTask, params []byte) error {
-	return p.withAnyStore(ctx, func(store results.Store) error { return p.enqueue(ctx, task, params, 0, store, nil) })
+	return p.withAnyStore(ctx, func(store results.Store) error { return p.enqueue(ctx, task, params, store, nil) })
 }
 
 // enqueue sends one job, with a record of it where there is a store. It prints the job's ID, or calls then.
-func (p *program) enqueue(ctx context.Context, task tasks.AnyTask, params []byte, countdown time.Duration, store results.Store, then func(tasks.Job) error) error {
+func (p *program) enqueue(ctx context.Context, task tasks.AnyTask, params []byte, store results.Store, then func(tasks.Job) error, options ...tasks.DelayOption) error {
 	return p.withClient(ctx, func(client *sqsqueue.Client) error {
 		var to tasks.Sender = client
 		if store != nil && !p.settings.finalOnly {
 			to = results.Track(client, store, p.logger())
 		}
-		job, err := task.DelayJSON(ctx, to, params, tasks.Countdown(countdown))
+		job, err := task.DelayJSON(ctx, to, params, options...)
 		if err != nil {
 			return err
 		}

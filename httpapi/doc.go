@@ -1,7 +1,7 @@
 // Package httpapi serves a program's tasks over HTTP: jobs are enqueued, watched, cancelled and listed, queues are counted,
 // and every route and every task's parameters are described at /openapi.json.
 //
-//	POST /tasks/{name}[?countdown=60s]   enqueue; 202 with the job's ID, Location: /jobs/{id}
+//	POST /tasks/{name}[?countdown=60s]   enqueue; 202 with the job's ID, Location: /jobs/{id}; with job_id, under that ID
 //	GET  /jobs/{id}[?wait=20s]           the job's record; with wait, once it is finished or the time is up
 //	GET  /jobs/{id}/events               server-sent events until the job is finished
 //	POST /jobs/{id}/cancel               202, or 409 when it is finished already

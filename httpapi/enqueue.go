@@ -62,19 +62,22 @@ func wantJSON(r *http.Request) error {
 }
 
 func delayOptions(r *http.Request) ([]tasks.DelayOption, error) {
-	q, err := query(r, "countdown")
+	q, err := query(r, "countdown", "job_id")
 	if err != nil {
 		return nil, err
 	}
-	text, given := q["countdown"]
-	if !given {
-		return nil, nil
+	var options []tasks.DelayOption
+	if text, given := q["countdown"]; given {
+		d, err := duration("countdown", text, 0, tasks.MaxCountdown, tasks.ErrInvalidCountdown.Error())
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, tasks.Countdown(d))
 	}
-	d, err := duration("countdown", text, 0, tasks.MaxCountdown, tasks.ErrInvalidCountdown.Error())
-	if err != nil {
-		return nil, err
+	if id, given := q["job_id"]; given {
+		options = append(options, tasks.JobID(id))
 	}
-	return []tasks.DelayOption{tasks.Countdown(d)}, nil
+	return options, nil
 }
 
 // duration reads a query parameter such as "60s".

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -34,6 +35,7 @@ const (
 	slugNoStore            = "no-results-store"
 	slugNoQueues           = "no-queue-counts"
 	slugQueueUnavailable   = "queue-unavailable"
+	slugUnknownOutcome     = "unknown-outcome"
 	slugStoreUnavailable   = "store-unavailable"
 	slugTooManyStreams     = "too-many-streams"
 	slugShuttingDown       = "shutting-down"
@@ -58,6 +60,7 @@ var titles = map[string]string{
 	slugNoStore:          "Records of jobs are not kept",
 	slugNoQueues:         "Queues are not counted",
 	slugQueueUnavailable: "The queue did not take the request",
+	slugUnknownOutcome:   "The job may be in the queue",
 	slugStoreUnavailable: "The results store can't be reached",
 	slugTooManyStreams:   "Too many event streams are open",
 	slugShuttingDown:     "The server is shutting down",
@@ -74,6 +77,8 @@ type problem struct {
 	Errors    []fieldError `json:"errors,omitempty"`
 	// State is the final state of a job that can't be cancelled any more.
 	State results.State `json:"state,omitempty"`
+	// JobID is the ID of a job of which nobody knows whether the queue took it.
+	JobID string `json:"job_id,omitempty"`
 
 	header http.Header
 	cause  error // what happened, for the log only
@@ -145,6 +150,15 @@ func ofEnqueue(err error) error {
 	if errors.Is(err, tasks.ErrInvalidCountdown) {
 		return invalid("countdown", "%v", tasks.ErrInvalidCountdown)
 	}
+	if errors.Is(err, tasks.ErrInvalidJobID) {
+		return invalid("job_id", "%v", tasks.ErrInvalidJobID)
+	}
+	if e, ok := errors.AsType[*tasks.EnqueueError](err); ok && e.Unknown() {
+		p := unavailable(slugUnknownOutcome, sentence(tasks.ErrUnknownOutcome.Error())+
+			" Send the request again with job_id="+url.QueryEscape(e.Job.ID)+": where records are kept, the work is done once.", queueRetry)
+		p.JobID, p.cause = e.Job.ID, err
+		return p
+	}
 	return ofQueue(err)
 }
 
@@ -159,7 +173,7 @@ func ofParams(errs ...*tasks.ParamsError) *problem {
 // ofQueue translates a failure of the queue. What AWS said goes to the log only: it names accounts and endpoints.
 func ofQueue(err error) error {
 	detail := "Try again in a moment."
-	for _, known := range []error{sqsqueue.ErrUnreachable, sqsqueue.ErrQueueMissing, sqsqueue.ErrNotSQS, sqsqueue.ErrClosed, tasks.ErrUnknownOutcome} {
+	for _, known := range []error{sqsqueue.ErrUnreachable, sqsqueue.ErrQueueMissing, sqsqueue.ErrNotSQS, sqsqueue.ErrClosed} {
 		if errors.Is(err, known) {
 			detail = sentence(known.Error())
 		}

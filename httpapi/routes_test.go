@@ -38,6 +38,22 @@ func TestEnqueue(t *testing.T) {
 	}
 }
 
+// A client that can't know whether its job was taken is told so, and under which ID it may ask again.
+func TestEnqueueWithUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.sender.err = fmt.Errorf("%w: reset", tasks.ErrUnknownOutcome)
+	p := wantProblem(t, f.do(request("POST", "/tasks/reports.generate", `{}`)), http.StatusServiceUnavailable, slugUnknownOutcome)
+	if p.JobID == "" || !strings.Contains(p.Detail, "job_id="+p.JobID) {
+		t.Errorf("job %q, %s", p.JobID, p.Detail)
+	}
+	f.sender.err = nil
+	resp := f.do(request("POST", "/tasks/reports.generate?job_id="+p.JobID, `{}`))
+	if resp.status != http.StatusAccepted || f.sender.last().Envelope.ID != p.JobID {
+		t.Errorf("status %d, sent %+v", resp.status, f.sender.last())
+	}
+}
+
 func TestEnqueueWhileTheStoreIsDown(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -71,7 +87,9 @@ func TestInvalidParameters(t *testing.T) {
 		"countdown":      {query: "?countdown=soon", body: `{}`, field: "countdown", message: `"soon" is not a duration, such as 60s or 10m`, slug: slugInvalidRequest},
 		"negative":       {query: "?countdown=-1s", body: `{}`, field: "countdown", message: tasks.ErrInvalidCountdown.Error(), slug: slugInvalidRequest},
 		"too long":       {query: "?countdown=8761h", body: `{}`, field: "countdown", message: tasks.ErrInvalidCountdown.Error(), slug: slugInvalidRequest},
-		"misspelt":       {query: "?contdown=1s", body: `{}`, field: "contdown", message: "is not a parameter of this request; it has countdown", slug: slugInvalidRequest},
+		"misspelt":       {query: "?contdown=1s", body: `{}`, field: "contdown", message: "is not a parameter of this request; it has countdown, job_id", slug: slugInvalidRequest},
+		"job id":         {query: "?job_id=a%20b", body: `{}`, field: "job_id", message: tasks.ErrInvalidJobID.Error(), slug: slugInvalidRequest},
+		"no job id":      {query: "?job_id=", body: `{}`, field: "job_id", message: tasks.ErrInvalidJobID.Error(), slug: slugInvalidRequest},
 		"twice":          {query: "?countdown=1s&countdown=2s", body: `{}`, field: "countdown", message: "is given 2 times", slug: slugInvalidRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
