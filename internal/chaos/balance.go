@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -25,6 +26,7 @@ func (l *Ledger) balance(e *evidence) {
 		}
 	}
 	l.acknowledgements(e)
+	l.ticks(e)
 }
 
 func byTime(a, b deed) int { return a.at.Compare(b.at) }
@@ -80,15 +82,26 @@ func (l *Ledger) duplicates(e *evidence, j *job) {
 	for i := 1; i < len(j.ends); i++ {
 		l.Duplicated[l.cause(e, j, j.ends[i-1], j.ends[i])]++
 	}
-	if j.record == nil || j.record.State != results.Succeeded {
+	if j.record == nil || j.record.State != results.Succeeded || len(j.ends) == 0 {
 		return
 	}
+	recorded := j.recorded()
 	for _, s := range j.starts {
 		// The record's time is taken before its write, which may take as long as the store is busy.
-		if s.at.After(j.record.FinishedAt.Add(storeWrite)) && !during(e.outages, s) {
-			l.violate("job %s started at %v although its success was recorded at %v", j.id, s.at, j.record.FinishedAt)
+		if s.at.After(recorded.Add(storeWrite)) && !during(e.outages, s) {
+			l.violate("job %s started at %v although its success was recorded at %v", j.id, s.at, recorded)
 		}
 	}
+}
+
+// recorded is when the record says that the job finished, by the machine's clock: that of the worker which has written it may have been
+// set. It is the worker whose clock then said the same.
+func (j *job) recorded() time.Time {
+	finished := j.record.FinishedAt
+	nearest := slices.MinFunc(j.ends, func(a, b deed) int {
+		return cmp.Compare(finished.Sub(a.clock).Abs(), finished.Sub(b.clock).Abs())
+	})
+	return nearest.at.Add(finished.Sub(nearest.clock))
 }
 
 // storeWrite is how long a write of a record may take.
@@ -105,6 +118,8 @@ func during(all []interval, d deed) bool {
 func (l *Ledger) cause(e *evidence, j *job, first, again deed) string {
 	killed, was := e.kills[first.pid]
 	switch {
+	case j.messages > 1 && j.kind == kindTick:
+		return "tick fired twice"
 	case j.messages > 1:
 		return "sent twice, an answer was lost"
 	case was && killed.After(first.at) && killed.Sub(first.at) < visibility:

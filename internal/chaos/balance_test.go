@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coretasks/core/internal/chaos/clock"
 	"github.com/coretasks/core/results"
 )
 
@@ -15,7 +16,7 @@ func after(d time.Duration) time.Time { return noon.Add(d) }
 func deeds(at ...time.Duration) []deed {
 	var all []deed
 	for i, d := range at {
-		all = append(all, deed{pid: 1, attempt: i + 1, at: after(d)})
+		all = append(all, deed{pid: 1, attempt: i + 1, at: after(d), clock: after(d)})
 	}
 	return all
 }
@@ -46,6 +47,20 @@ func TestBalanceFindsBrokenPromises(t *testing.T) {
 			name: "the same while the store was down",
 			job:  job{accepted: true, starts: deeds(0, time.Minute), ends: deeds(time.Second), record: succeeded},
 			tell: func(e *evidence) { e.outages = []interval{{1, after(time.Second), after(time.Hour)}} },
+		},
+		{
+			name: "the same as seen by a worker whose clock is ahead", want: "success was recorded",
+			job: job{
+				accepted: true, record: &results.Record{State: results.Succeeded, FinishedAt: after(time.Minute + time.Second)}, starts: deeds(0, 30*time.Second),
+				ends: []deed{{pid: 1, attempt: 1, at: after(time.Second), clock: after(time.Minute + time.Second)}},
+			},
+		},
+		{
+			name: "run again before its success was recorded, by a worker whose clock is behind",
+			job: job{
+				accepted: true, record: &results.Record{State: results.Succeeded, FinishedAt: noon}, starts: deeds(0, 30*time.Second),
+				ends: []deed{{pid: 1, attempt: 2, at: after(31 * time.Second), clock: noon}},
+			},
 		},
 		{
 			name: "run after it was cancelled", want: "was cancelled",
@@ -94,6 +109,38 @@ func TestBalanceFindsBrokenPromises(t *testing.T) {
 			}
 			if lost := strings.Contains(got, "LOST"); lost != (l.Lost == 1) {
 				t.Errorf("%d lost, %q", l.Lost, got)
+			}
+		})
+	}
+}
+
+// Ticks that no scheduler fires are found, unless one has said so.
+func TestTicksAreCounted(t *testing.T) {
+	t.Parallel()
+	gap := []interval{{begin: after(2 * time.Second), end: after(3 * time.Second)}}
+	for name, tc := range map[string]struct {
+		fired  []int // seconds
+		missed []interval
+		store  bool
+		want   int
+	}{
+		"none":                  {store: true, want: 1},
+		"all":                   {fired: []int{1, 2, 3}, store: true},
+		"a gap":                 {fired: []int{1, 4}, store: true, want: 2},
+		"a gap that was told":   {fired: []int{1, 4}, missed: gap, store: true},
+		"a gap without a store": {fired: []int{1, 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := &evidence{jobs: map[string]*job{}, missed: tc.missed, ticking: true}
+			for _, second := range tc.fired {
+				j := e.job(tickTask + "@" + after(time.Duration(second)*time.Second).Format(time.RFC3339))
+				j.starts, j.ends = deeds(time.Minute), deeds(time.Minute)
+			}
+			l := newLedger(Config{Store: tc.store}, nil)
+			l.ticks(e)
+			if len(l.Violations) != tc.want || l.Ticks != len(tc.fired) {
+				t.Errorf("%d ticks, %v, want %d violations", l.Ticks, l.Violations, tc.want)
 			}
 		})
 	}
@@ -148,9 +195,14 @@ func TestPlanIsReproducible(t *testing.T) {
 	if names(cfg) != first {
 		t.Error("the same seed gave another plan")
 	}
-	for _, what := range []string{killWorker, stopWorker, killProducer, killQueue, stepClock, fillQueue, fillStore, "answer lost", "half-open", "expired", "throttled", "slow"} {
+	for _, what := range []string{killWorker, stopWorker, killProducer, killScheduler, killAPI, killQueue, fillQueue, fillStore, "answer lost", "half-open", "expired", "throttled", "slow"} {
 		if !strings.Contains(first, what) {
 			t.Errorf("no %s in 150 faults", what)
+		}
+	}
+	for _, what := range []string{stepQueue, stepRestart, stepOther} {
+		if strings.Contains(first, what) != clock.Supported {
+			t.Errorf("%s among 150 faults: %t", what, !clock.Supported)
 		}
 	}
 	cfg.Seed = 4

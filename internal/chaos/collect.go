@@ -9,13 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/results/sqlitestore"
-	"github.com/coretasks/core/sqsqueue"
-	"github.com/coretasks/core/tasks"
 )
 
 // A deed is one line of a worker's diary.
@@ -23,6 +18,7 @@ type deed struct {
 	pid     int
 	attempt int
 	at      time.Time
+	clock   time.Time // what the process's own clock said
 }
 
 // A job is all that is known of one job after a run.
@@ -46,7 +42,9 @@ type evidence struct {
 	kills   map[int]time.Time // by process
 	outages []interval
 	steps   []interval
-	trouble []string // in logs and exits
+	missed  []interval // ticks that a scheduler has said it leaves out, from the first to the last
+	ticking bool       // schedulers ran
+	trouble []string   // in logs and exits
 	// failedStarts are workers that gave up before they began, as they should when the queues can't be found.
 	failedStarts int
 }
@@ -68,7 +66,11 @@ func (e *evidence) job(id string) *job {
 // collect reads what is left when all is over.
 func (w *world) collect(ctx context.Context) (*evidence, error) {
 	e := &evidence{jobs: map[string]*job{}, kills: map[int]time.Time{}, outages: w.outages, steps: w.steps}
-	err := errors.Join(w.readNotes(e), w.readDiaries(e), w.readLetters(ctx, e), w.readRecords(ctx, e), w.readLogs(e))
+	err := errors.Join(w.readNotes(e), w.readDiaries(e), w.takeLetters(ctx), w.readRecords(ctx, e), w.readLogs(e), w.readTicks(e))
+	for id, l := range w.letters {
+		j := e.job(id)
+		j.letters, j.reason = l.count, l.reason
+	}
 	w.watch.mu.Lock()
 	defer w.watch.mu.Unlock()
 	e.deletes = w.watch.deletes
@@ -144,14 +146,14 @@ func (w *world) readNotes(e *evidence) error {
 func (w *world) readDiaries(e *evidence) error {
 	return w.lines("diary-*", func(path string, words []string) error {
 		var d deed
-		var at int64
-		if _, err := fmt.Sscan(strings.Join(words[2:], " "), &d.attempt, &at); err != nil {
+		var at, own int64
+		if _, err := fmt.Sscan(strings.Join(words[2:], " "), &d.attempt, &at, &own); err != nil {
 			return err
 		}
 		if _, err := fmt.Sscanf(filepath.Base(path), "diary-%d", &d.pid); err != nil {
 			return err
 		}
-		d.at = time.UnixMicro(at)
+		d.at, d.clock = time.UnixMicro(at), time.UnixMicro(own)
 		j := e.job(words[1])
 		if words[0] == "start" {
 			j.starts = append(j.starts, d)
@@ -160,41 +162,6 @@ func (w *world) readDiaries(e *evidence) error {
 		}
 		return nil
 	})
-}
-
-// readLetters empties the dead-letter queues.
-func (w *world) readLetters(ctx context.Context, e *evidence) error {
-	api := newAPI("http://" + w.queueAddr)
-	client, err := sqsqueue.New(api, sqsqueue.Config{Prefix: w.prefix})
-	if err != nil {
-		return err
-	}
-	for _, name := range []string{tasks.DefaultQueue, "second"} {
-		url, err := client.URL(ctx, sqsqueue.DeadLetterQueue(name))
-		if err != nil {
-			return err
-		}
-		for {
-			out, err := api.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-				QueueUrl: &url, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}, VisibilityTimeout: 3600,
-			})
-			if err != nil {
-				return err
-			}
-			if len(out.Messages) == 0 {
-				break
-			}
-			for _, m := range out.Messages {
-				j := e.job(jobOf(aws.ToString(m.Body)))
-				j.letters++
-				j.reason = aws.ToString(m.MessageAttributes[sqsqueue.AttributeReason].StringValue)
-				if j.reason == "" {
-					j.reason = "redrive policy"
-				}
-			}
-		}
-	}
-	return nil
 }
 
 func (w *world) readRecords(ctx context.Context, e *evidence) error {

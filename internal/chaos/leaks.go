@@ -42,11 +42,11 @@ const (
 	maxSockets = 4 * concurrency
 )
 
-// stopWorkers ends the workers as an operator does.
-func (w *world) stopWorkers(l *Ledger) {
-	errs := make([]error, len(w.workers))
+// stop ends services as an operator does.
+func (l *Ledger) stop(services ...*service) {
+	errs := make([]error, len(services))
 	var all sync.WaitGroup
-	for i, s := range w.workers {
+	for i, s := range services {
 		all.Go(func() { errs[i] = s.stop(15 * time.Second) })
 	}
 	all.Wait()

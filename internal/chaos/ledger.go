@@ -26,6 +26,7 @@ type Ledger struct {
 	Dead                              map[string]int
 	Duplicated                        map[string]int // effects beyond the first, by cause
 	Lost                              int
+	Ticks, Missed                     int // of the periodic task: fired, and left out
 	// FailedStarts are workers that could not begin because the queues were out of reach.
 	FailedStarts int
 
@@ -89,7 +90,7 @@ func (l *Ledger) String() string {
 		l.Config.Seed, endpoint, store, l.Tried, l.Faults(), l.Took.Round(time.Second), l.Recovery.Round(100*time.Millisecond))
 	line("faults", l.Faults(), list(l.Events))
 	line("requests hit", sum(l.Requests), list(l.Requests))
-	line("bad starts", l.FailedStarts, " (workers that gave up since they could not reach their queues)")
+	line("bad starts", l.FailedStarts, " (processes that gave up since they could not reach their queues)")
 	line("accepted", l.Accepted, "")
 	line("unknown", l.Unknown, "")
 	line("refused", l.Refused, "")
@@ -98,6 +99,7 @@ func (l *Ledger) String() string {
 	line("retried", l.Retried, "")
 	line("duplicated", sum(l.Duplicated), list(l.Duplicated))
 	line("dead", sum(l.Dead), list(l.Dead))
+	line("ticks", l.Ticks, fmt.Sprintf(" (%d missed)", l.Missed))
 	line("lost", l.Lost, "")
 	if l.Survivor.goroutines > 0 {
 		fmt.Fprintf(&b, "  at the end a worker that lived through has %d goroutines, %d files, %d sockets; a new one %d, %d, %d\n",

@@ -22,7 +22,6 @@ type service struct {
 	mu       sync.Mutex
 	cmd      *exec.Cmd
 	stopping bool
-	restart  func() error      // called once, before the next start
 	kills    map[int]time.Time // by process: when it was killed
 	failures []string          // ends that nobody asked for
 	done     chan struct{}     // closed when it has ended for good
@@ -38,7 +37,8 @@ func (s *service) lastLine() string {
 	return lines[len(lines)-1]
 }
 
-func (s *service) logPath() string { return filepath.Join(s.dir, s.name+".log") }
+func (s *service) logPath() string   { return filepath.Join(s.dir, s.name+".log") }
+func (s *service) clockPath() string { return filepath.Join(s.dir, "clock-"+s.name) }
 
 // start starts a service and keeps it up. With once it is not started again after it has ended well.
 func (s *service) start(once bool) error {
@@ -73,30 +73,10 @@ func (s *service) spawn() error {
 // restartAfter is how long a service stays away after it has ended.
 const restartAfter = 200 * time.Millisecond
 
-// onRestart has something done between the process's end and its next start.
-func (s *service) onRestart(do func() error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.restart = do
-}
-
-func (s *service) again() error {
-	s.mu.Lock()
-	do := s.restart
-	s.restart = nil
-	s.mu.Unlock()
-	if do != nil {
-		if err := do(); err != nil {
-			return err
-		}
-	}
-	return s.spawn()
-}
-
 // environment is all that a process knows: a developer's own settings decide nothing.
 func (s *service) environment() []string {
 	return append([]string{
-		dirVar + "=" + s.dir, "PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "AWS_EC2_METADATA_DISABLED=true",
+		dirVar + "=" + s.dir, clockVar + "=" + s.clockPath(), "PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "AWS_EC2_METADATA_DISABLED=true",
 	}, s.env...)
 }
 
@@ -116,7 +96,7 @@ func (s *service) keepUp(once bool) {
 			return
 		}
 		time.Sleep(restartAfter)
-		if err := s.again(); err != nil {
+		if err := s.spawn(); err != nil {
 			s.mu.Lock()
 			s.failures = append(s.failures, fmt.Sprintf("%s can't be started: %v", s.name, err))
 			s.mu.Unlock()

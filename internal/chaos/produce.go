@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/uuid"
 
+	"github.com/coretasks/core/internal/chaos/clock"
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/results/sqlitestore"
 	"github.com/coretasks/core/sqsqueue"
@@ -29,15 +30,15 @@ import (
 
 // producing is what a producer was asked for.
 type producing struct {
-	name, endpoint, prefix, store string
-	seed                          uint64
-	count                         int
-	rate                          float64 // jobs a second
+	name, endpoint, api, prefix, store string
+	seed                               uint64
+	count                              int
+	rate                               float64 // jobs a second
 }
 
 func (p *producing) args() []string {
 	return []string{
-		"-name", p.name, "-endpoint", p.endpoint, "-prefix", p.prefix, "-store", p.store,
+		"-name", p.name, "-endpoint", p.endpoint, "-api", p.api, "-prefix", p.prefix, "-store", p.store,
 		"-seed", fmt.Sprint(p.seed), "-count", fmt.Sprint(p.count), "-rate", fmt.Sprint(p.rate),
 	}
 }
@@ -47,6 +48,7 @@ func parseProducing(args []string) (*producing, error) {
 	flags := flag.NewFlagSet("producer", flag.ContinueOnError)
 	flags.StringVar(&p.name, "name", "", "")
 	flags.StringVar(&p.endpoint, "endpoint", "", "")
+	flags.StringVar(&p.api, "api", "", "")
 	flags.StringVar(&p.prefix, "prefix", "", "")
 	flags.StringVar(&p.store, "store", "", "")
 	flags.Uint64Var(&p.seed, "seed", 0, "")
@@ -71,7 +73,7 @@ const (
 // A producer sends jobs and notes what became of each send. Started again after a kill it goes on where its notes end.
 type producer struct {
 	*producing
-	api    *sqs.Client
+	sqs    *sqs.Client
 	client *sqsqueue.Client
 	to     tasks.Sender
 	store  results.Store // nil where there is none
@@ -91,9 +93,9 @@ func produce(dir string) error {
 	if err != nil {
 		return err
 	}
-	p := &producer{producing: asked, api: newAPI(asked.endpoint), tasks: remote()}
+	p := &producer{producing: asked, sqs: newAPI(asked.endpoint), tasks: remote()}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if p.client, err = sqsqueue.New(p.api, sqsqueue.Config{Prefix: asked.prefix, Logger: logger}); err != nil {
+	if p.client, err = sqsqueue.New(p.sqs, sqsqueue.Config{Prefix: asked.prefix, Logger: logger}); err != nil {
 		return err
 	}
 	p.to = p.client
@@ -200,32 +202,56 @@ func (p *producer) one(ctx context.Context, n int) {
 		p.malformed(ctx, n)
 		return
 	}
-	what, opts := draw(random)
+	what, countdown := draw(random)
 	if what.Kind == kindCancel && p.store == nil {
 		what.Kind = kindQuick
 	}
+	way := p.direct()
+	if n%4 == 1 {
+		way = p.overHTTP()
+	}
 	id := uuid.Must(uuid.NewV7()).String()
-	opts = append(opts, tasks.JobID(id))
 	for attempt := 1; ; attempt++ {
-		_, err := p.tasks.of(what.Kind).Delay(ctx, p.to, what, opts...)
-		again := p.outcome(id, what.Kind, err)
+		again := p.outcome(id, what.Kind, way.send(ctx, id, what, countdown))
 		if !again || p.store == nil || attempt == 20 {
 			break
 		}
 		time.Sleep(300 * time.Millisecond) // unknown: with a store the same ID may be sent again
 	}
-	if what.Kind == kindCancel {
-		record, err := p.store.Cancel(ctx, id, time.Time{})
-		if err == nil {
-			p.note("cancel %s %s %d", id, record.State, time.Now().UnixMicro())
+	switch {
+	case what.Kind == kindCancel:
+		if state, err := way.cancel(ctx, id); err == nil {
+			p.note("cancel %s %s %d", id, state, clock.True().UnixMicro())
 		}
+	case n%64 == 1 && p.store != nil:
+		p.follow(ctx, id)
 	}
 }
 
-// draw makes up a job.
-func draw(random *rand.Rand) (params, []tasks.DelayOption) {
+// A way is one that jobs are enqueued by.
+type way struct {
+	send   func(ctx context.Context, id string, what params, countdown time.Duration) error
+	cancel func(ctx context.Context, id string) (results.State, error)
+}
+
+// direct is by this process's own client and store.
+func (p *producer) direct() way {
+	return way{
+		send: func(ctx context.Context, id string, what params, countdown time.Duration) error {
+			_, err := p.tasks.of(what.Kind).Delay(ctx, p.to, what, tasks.JobID(id), tasks.Countdown(countdown))
+			return err
+		},
+		cancel: func(ctx context.Context, id string) (results.State, error) {
+			record, err := p.store.Cancel(ctx, id, time.Time{})
+			return record.State, err
+		},
+	}
+}
+
+// draw makes up a job and its countdown.
+func draw(random *rand.Rand) (params, time.Duration) {
 	what := params{Kind: kindQuick, Millis: random.IntN(10)}
-	var opts []tasks.DelayOption
+	var countdown time.Duration
 	switch at := random.IntN(100); {
 	case at < 6:
 		what.Kind, what.Millis = kindSlow, 500+random.IntN(2500)
@@ -241,13 +267,13 @@ func draw(random *rand.Rand) (params, []tasks.DelayOption) {
 		what.Kind = kindTimeout
 	case at < 23:
 		what.Kind = kindCancel
-		opts = append(opts, tasks.Countdown(5*time.Second))
+		countdown = 5 * time.Second
 	case at < 30:
 		what.Kind = kindOther
 	case at < 35:
-		opts = append(opts, tasks.Countdown(time.Duration(1+random.IntN(5))*time.Second))
+		countdown = time.Duration(1+random.IntN(5)) * time.Second
 	}
-	return what, opts
+	return what, countdown
 }
 
 // outcome notes what a send came to and reports whether that is not known.
@@ -271,7 +297,7 @@ func (p *producer) malformed(ctx context.Context, n int) {
 	if err != nil {
 		return
 	}
-	_, err = p.api.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &url, Entries: []types.SendMessageBatchRequestEntry{
+	_, err = p.sqs.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &url, Entries: []types.SendMessageBatchRequestEntry{
 		{Id: aws.String("0"), MessageBody: &body},
 	}})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coretasks/core/cli"
+	"github.com/coretasks/core/internal/chaos/clock"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -28,6 +29,10 @@ func Main() {
 	role, dir := os.Getenv(roleVar), os.Getenv(dirVar)
 	if role == "" {
 		return
+	}
+	if err := obeyClock(); err != nil {
+		fmt.Fprintln(os.Stderr, "clock:", err)
+		os.Exit(1)
 	}
 	go obeyDisk()
 	go keepStats(dir)
@@ -57,6 +62,7 @@ const (
 	kindExhausted = "exhausted" // always fails
 	kindTimeout   = "timeout"   // takes longer than it may
 	kindOther     = "other"     // on a second queue
+	kindTick      = "tick"      // of the periodic task
 )
 
 // params are the parameters of every task here.
@@ -107,9 +113,16 @@ func (d definitions) of(kind string) *tasks.Task[params, string] {
 func registry(book *diary) *tasks.Registry {
 	d := define(book.perform)
 	return tasks.NewRegistry(d.work, d.frail, d.brief, d.other,
+		tasks.Periodic(tickTask, book.tick, tasks.Every(tickPeriod), tasks.MaxRetries(30), tasks.RetryDelay(retryDelay)),
 		tasks.QueueSettings{Name: tasks.DefaultQueue, VisibilityTimeout: visibility},
 		tasks.QueueSettings{Name: "second", VisibilityTimeout: visibility})
 }
+
+// tickTask is the periodic task, which comes due each tickPeriod.
+const (
+	tickTask   = "chaos.tick"
+	tickPeriod = time.Second
+)
 
 // A diary is where a process writes what its tasks do, in lines of one write each: kill -9 can't take them back.
 type diary struct {
@@ -128,7 +141,13 @@ func openDiary(dir string) (*diary, error) {
 func (d *diary) write(what string, a tasks.Attempt) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	_, err := fmt.Fprintf(d.file, "%s %s %d %d\n", what, a.ID, a.Number, time.Now().UnixMicro())
+	_, err := fmt.Fprintf(d.file, "%s %s %d %d %d\n", what, a.ID, a.Number, clock.True().UnixMicro(), time.Now().UnixMicro())
+	return err
+}
+
+// tick is what the periodic task does.
+func (d *diary) tick(ctx context.Context) error {
+	_, err := d.perform(ctx, params{Kind: kindTick})
 	return err
 }
 

@@ -39,9 +39,9 @@ func Run(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	w.suffer(ctx, plan(cfg))
 	l := newLedger(cfg, w.counts)
-	w.recover(ctx, l)
+	w.settle(ctx, l)
 	w.checkLeaks(ctx, l)
-	w.stopWorkers(l)
+	l.stop(w.workers...)
 	found, err := w.collect(ctx)
 	if err != nil {
 		return nil, err

@@ -2,10 +2,8 @@ package chaos
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
-	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -13,7 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	_ "modernc.org/sqlite" // to step the emulator's clock
 
 	"github.com/coretasks/core/internal/faultproxy"
 	"github.com/coretasks/core/sqsqueue"
@@ -107,24 +104,34 @@ func (w *world) strike(e event) bool {
 		default:
 			victim.signal(syscall.SIGKILL)
 		}
+	case killScheduler:
+		w.schedulers[e.victim%len(w.schedulers)].signal(syscall.SIGKILL)
+	case killAPI:
+		w.api.signal(syscall.SIGKILL)
 	case killQueue:
 		w.queue.signal(syscall.SIGKILL)
-	case stepClock:
+	case stepQueue, stepRestart:
 		w.steps = append(w.steps, interval{begin: time.Now(), end: time.Now().Add(visibility)})
-		w.queue.onRestart(func() error { return stepFile(filepath.Join(w.Dir, "queues.db"), e.step) })
-		w.queue.signal(syscall.SIGKILL)
+		if !w.step(w.queue, e.step) {
+			return false
+		}
+		if e.what == stepRestart {
+			w.queue.signal(syscall.SIGKILL)
+		}
+	case stepOther:
+		others := slices.Concat(w.workers, w.schedulers, w.producers, []*service{w.api})
+		return w.step(others[e.victim%len(others)], e.step)
 	}
 	return true
 }
 
-// stepFile makes a state file look as if the clock had been stepped by d since it was written.
-func stepFile(path string, d time.Duration) error {
-	db, err := sql.Open("sqlite", path)
+// step sets a service's clock.
+func (w *world) step(s *service, ahead time.Duration) bool {
+	err := s.setClock(ahead)
 	if err != nil {
-		return err
+		w.Log("the clock of %s can't be set: %v", s.name, err)
 	}
-	_, err = db.ExecContext(context.Background(), "UPDATE messages SET visible_at = visible_at - ?, sent_at = sent_at - ?", d.Milliseconds(), d.Milliseconds())
-	return errors.Join(err, db.Close())
+	return err == nil
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -138,6 +145,12 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // drainLimit is how long the queues may take to be empty when all faults have ended.
 const drainLimit = 2 * time.Minute
+
+// settle stops what makes jobs and waits until all work is done, without faults.
+func (w *world) settle(ctx context.Context, l *Ledger) {
+	l.stop(slices.Concat(w.schedulers, []*service{w.api})...)
+	w.recover(ctx, l)
+}
 
 // recover waits until all work is done, without faults.
 func (w *world) recover(ctx context.Context, l *Ledger) {

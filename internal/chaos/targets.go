@@ -41,8 +41,8 @@ func CleanShutdowns(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	w.suffer(ctx, nil)
 	l := newLedger(cfg, w.counts)
-	w.recover(ctx, l)
-	w.stopWorkers(l)
+	w.settle(ctx, l)
+	l.stop(w.workers...)
 	found, err := w.collect(ctx)
 	if err != nil {
 		return nil, err
@@ -177,12 +177,11 @@ func Malformed(ctx context.Context, cfg Config, bad bool) (time.Duration, error)
 	}
 	l := newLedger(cfg, nil)
 	w.recover(ctx, l)
-	letters := &evidence{jobs: map[string]*job{}}
-	if err := w.readLetters(ctx, letters); err != nil {
+	if err := w.takeLetters(ctx); err != nil {
 		return 0, err
 	}
-	for _, j := range letters.jobs {
-		if j.reason == string(tasks.ReasonMalformed) && strings.HasPrefix(j.id, "malformed-") {
+	for id, letter := range w.letters {
+		if letter.reason == string(tasks.ReasonMalformed) && strings.HasPrefix(id, "malformed-") {
 			malformed--
 		}
 	}
@@ -225,7 +224,7 @@ func (w *world) fill(ctx context.Context, bad bool) (malformed int, err error) {
 }
 
 // Soak works jobs at a steady rate for the whole duration, while two of the three workers are stopped or killed in turn every six
-// seconds, and judges what the processes that live through hold: the third worker and the emulator.
+// seconds, and judges what the processes that live through hold: the third worker, a scheduler, the HTTP API and the emulator.
 func Soak(ctx context.Context, cfg Config) (*SoakReport, error) {
 	w, err := open(ctx, cfg)
 	if err != nil {
@@ -246,15 +245,19 @@ func Soak(ctx context.Context, cfg Config) (*SoakReport, error) {
 		}
 		w.workers[1+i/2%(workers-1)].signal(signal)
 		w.counts["restarts"]++
+		// What nobody takes grows by itself.
+		if err := w.takeLetters(ctx); err != nil {
+			return nil, err
+		}
 	}
 	r := &SoakReport{Took: time.Since(began), Restarts: w.counts["restarts"]}
-	for _, s := range []*service{w.workers[0], w.queue} {
+	for _, s := range []*service{w.workers[0], w.schedulers[0], w.api, w.queue} {
 		r.Processes = append(r.Processes, judge(s.name, samples(w.Dir, s.pid()), began, time.Now()))
 	}
 	w.suffer(ctx, nil)
 	l := newLedger(cfg, w.counts)
-	w.recover(ctx, l)
-	w.stopWorkers(l)
+	w.settle(ctx, l)
+	l.stop(w.workers...)
 	found, err := w.collect(ctx)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ import (
 const (
 	workers     = 3 // the first of them is never killed, to be looked at for leaks
 	producers   = 2
+	schedulers  = 2 // with a store; without one exactly one may run
 	concurrency = 12
 )
 
@@ -31,12 +32,16 @@ type world struct {
 	front     *http.Server
 	addr      string // of the proxy
 	queueAddr string // of the endpoint
+	apiAddr   string // of the HTTP API
 	prefix    string
 
-	queue     *service // the emulator; nil where the endpoint is somebody else's
-	workers   []*service
-	producers []*service
+	queue      *service // the emulator; nil where the endpoint is somebody else's
+	api        *service
+	workers    []*service
+	schedulers []*service
+	producers  []*service
 
+	letters map[string]letter // by job
 	counts  map[string]int    // events by name
 	outages []interval        // of the store, by process
 	steps   []interval        // of the clock
@@ -55,7 +60,7 @@ func open(ctx context.Context, cfg Config) (*world, error) {
 	if cfg.Log == nil {
 		cfg.Log = func(string, ...any) {}
 	}
-	w := &world{Config: cfg, watch: newWatcher(), queueAddr: cfg.Endpoint, counts: map[string]int{}, told: map[int]bool{}, spared: map[int]time.Time{}}
+	w := &world{Config: cfg, watch: newWatcher(), queueAddr: cfg.Endpoint, letters: map[string]letter{}, counts: map[string]int{}, told: map[int]bool{}, spared: map[int]time.Time{}}
 	w.prefix = "chaos-" + uuid.NewString()[:8] + "-"
 	if cfg.Endpoint == "" {
 		if err := w.startQueue(ctx); err != nil {
@@ -79,12 +84,8 @@ func open(ctx context.Context, cfg Config) (*world, error) {
 }
 
 func (w *world) startQueue(ctx context.Context) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // to find a free address
-	if err != nil {
-		return err
-	}
-	w.queueAddr = listener.Addr().String()
-	if err := listener.Close(); err != nil {
+	var err error
+	if w.queueAddr, err = freeAddr(); err != nil {
 		return err
 	}
 	w.queue = w.service("emulator", roleCore, "local")
@@ -93,6 +94,15 @@ func (w *world) startQueue(ctx context.Context) error {
 		return err
 	}
 	return w.awaitQueue(ctx)
+}
+
+// freeAddr is an address on which nothing listens.
+func freeAddr() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
 }
 
 // awaitQueue waits until the emulator answers.
@@ -162,9 +172,22 @@ func (w *world) startAll() error {
 			return err
 		}
 	}
+	if err := w.startAPI(); err != nil {
+		return err
+	}
+	for i := range schedulers {
+		if i > 0 && !w.Store {
+			break
+		}
+		s := w.service("scheduler-"+strconv.Itoa(i), roleCore, "scheduler")
+		if err := s.start(false); err != nil {
+			return err
+		}
+		w.schedulers = append(w.schedulers, s)
+	}
 	for i := range producers {
 		asked := producing{
-			name: strconv.Itoa(i), endpoint: "http://" + w.addr, prefix: w.prefix, store: w.storePath(), seed: w.Seed<<8 + uint64(i),
+			name: strconv.Itoa(i), endpoint: "http://" + w.addr, api: "http://" + w.apiAddr, prefix: w.prefix, store: w.storePath(), seed: w.Seed<<8 + uint64(i),
 			count: tries(w.Jobs / producers), rate: float64(w.Jobs/producers) / w.Duration.Seconds(),
 		}
 		s := w.service("producer-"+strconv.Itoa(i), roleProducer, asked.args()...)
@@ -185,6 +208,14 @@ func (w *world) startWorker(i int) (*service, error) {
 	return s, nil
 }
 
+func (w *world) startAPI() (err error) {
+	if w.apiAddr, err = freeAddr(); err != nil {
+		return err
+	}
+	w.api = w.service("api", roleCore, "run", "--addr", w.apiAddr)
+	return w.api.start(false)
+}
+
 // close ends what still runs.
 func (w *world) close() {
 	for _, s := range slices.Backward(w.services()) {
@@ -200,9 +231,6 @@ func (w *world) close() {
 
 // services are all processes, the endpoint first.
 func (w *world) services() []*service {
-	var all []*service
-	if w.queue != nil {
-		all = append(all, w.queue)
-	}
-	return slices.Concat(all, w.workers, w.producers)
+	all := slices.Concat([]*service{w.queue, w.api}, w.workers, w.schedulers, w.producers)
+	return slices.DeleteFunc(all, func(s *service) bool { return s == nil })
 }

@@ -85,7 +85,7 @@ func (s *schedule) mine() bool { return s.claim.Owner == s.owner && !s.claim.Pen
 
 // fire sends the job of a tick that this instance has claimed, and settles it. A shutdown does not stop it at once.
 func (s *schedule) fire(ctx context.Context, tick, giveUp time.Time) {
-	ctx, cancel := context.WithCancelCause(outlast(ctx))
+	ctx, cancel := outlast(ctx)
 	defer cancel(nil)
 	release := s.keep(ctx, cancel)
 	err := s.send(ctx, tick, giveUp)
@@ -105,13 +105,17 @@ func (s *schedule) fire(ctx context.Context, tick, giveUp time.Time) {
 	s.retry(ctx, "a tick can't be marked as fired", func() error { return s.swap(ctx, Claim{Settled: tick, Owner: s.owner}) })
 }
 
-// outlast returns a context that ends ShutdownTimeout after ctx.
-func outlast(ctx context.Context) context.Context {
+// outlast returns a context that ends ShutdownTimeout after ctx, or when it is cancelled: it must be.
+func outlast(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	context.AfterFunc(ctx, func() {
-		time.AfterFunc(ShutdownTimeout, func() { cancel(context.Cause(ctx)) })
+	forget := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(ShutdownTimeout, func() { cancel(context.Cause(ctx)) })
+		context.AfterFunc(longer, func() { timer.Stop() })
 	})
-	return longer
+	return longer, func(cause error) {
+		forget() // or ctx, which lives as long as the process, would remember every tick
+		cancel(cause)
+	}
 }
 
 // send tries until the queue has accepted the job, or giveUp has come.
