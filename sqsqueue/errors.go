@@ -26,6 +26,8 @@ var (
 	ErrNotSQS = errors.New("what answered is not SQS; check AWS_ENDPOINT_URL")
 	// ErrDenied says that the credentials lack a permission, which the error names.
 	ErrDenied = errors.New("access denied")
+	// ErrUnacknowledged says that a worker was told to stop, and could not tell SQS in time what had become of its jobs.
+	ErrUnacknowledged = errors.New("worker stopped before all acknowledgements were answered; those jobs run again")
 	// ErrClosed says that the client was closed.
 	ErrClosed = errors.New("the queue client is closed")
 )

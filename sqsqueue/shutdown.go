@@ -33,7 +33,7 @@ func (w *Worker) shutdown(end context.CancelFunc) error {
 	end()
 	w.polls.wait(deadline)
 	if err != nil || !flushed {
-		return errors.Join(errors.New("worker stopped before all acknowledgements were answered; those jobs run again"), err)
+		return errors.Join(ErrUnacknowledged, err)
 	}
 	w.logger.Info("worker stopped", "took", time.Since(start).Round(time.Millisecond))
 	return nil

@@ -178,7 +178,7 @@ func (w *Worker) addSources(specs []tasks.QueueSpec, wanted []QueueWeight) error
 
 // Run works until ctx ends, and then shuts down: it stops fetching, gives back what has not started, lets what runs
 // finish within the shutdown timeout, interrupts and gives back the rest, and flushes acknowledgements. It returns nil
-// after a clean shutdown. A queue that is missing when it starts is an error; later trouble with SQS is logged and
+// after a clean shutdown, and [ErrUnacknowledged] where SQS did not answer until the end. A queue that is missing when it starts is an error; later trouble with SQS is logged and
 // retried. Call Run once.
 func (w *Worker) Run(ctx context.Context) error {
 	if err := w.findQueues(ctx); err != nil {

@@ -10,7 +10,12 @@ import (
 
 // balance holds the evidence against the promises.
 func (l *Ledger) balance(e *evidence) {
-	l.FailedStarts = e.failedStarts
+	l.FailedStarts, l.CutShort = e.failedStarts, len(e.cutShort)
+	if l.calm() {
+		for _, text := range e.cutShort {
+			l.violate("%s", text)
+		}
+	}
 	for _, t := range e.trouble {
 		l.violate("%s", t)
 	}
@@ -27,6 +32,16 @@ func (l *Ledger) balance(e *evidence) {
 	}
 	l.acknowledgements(e)
 	l.ticks(e)
+}
+
+// calm reports whether nothing but ends of workers happened, so that all requests were answered.
+func (l *Ledger) calm() bool {
+	for name := range l.Events {
+		if name != stopWorker && name != killWorker {
+			return false
+		}
+	}
+	return true
 }
 
 func byTime(a, b deed) int { return a.at.Compare(b.at) }

@@ -88,6 +88,11 @@ func TestBalanceFindsBrokenPromises(t *testing.T) {
 			tell: func(e *evidence) { e.deletes = []deletion{{"j", after(0)}} },
 		},
 		{
+			name: "a worker that could not acknowledge, although nothing was wrong", want: "acknowledgements",
+			job:  job{accepted: true, starts: deeds(0), ends: deeds(time.Second), record: succeeded},
+			tell: func(e *evidence) { e.cutShort = []string{"worker-1: before all acknowledgements were answered"} },
+		},
+		{
 			name: "a panic in a log", want: "panic",
 			job:  job{accepted: true, starts: deeds(0), ends: deeds(time.Second), record: succeeded},
 			tell: func(e *evidence) { e.trouble = []string{"worker-1.log: panic: oh"} },

@@ -11,6 +11,7 @@ import (
 
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/results/sqlitestore"
+	"github.com/coretasks/core/sqsqueue"
 )
 
 // A deed is one line of a worker's diary.
@@ -45,8 +46,10 @@ type evidence struct {
 	missed  []interval // ticks that a scheduler has said it leaves out, from the first to the last
 	ticking bool       // schedulers ran
 	trouble []string   // in logs and exits
-	// failedStarts are workers that gave up before they began, as they should when the queues can't be found.
+	// failedStarts are processes that gave up before they began, as they should when the queues can't be found.
 	failedStarts int
+	// cutShort are workers that were told to stop and could not reach the queues to the end, and said so.
+	cutShort []string
 }
 
 // atStart reports whether a worker says that it could not begin, or was told to stop before it could listen.
@@ -86,9 +89,12 @@ func (w *world) collect(ctx context.Context) (*evidence, error) {
 			e.kills[pid] = at
 		}
 		for _, f := range s.failures {
-			if atStart(f) {
+			switch {
+			case atStart(f):
 				e.failedStarts++
-			} else {
+			case strings.Contains(f, sqsqueue.ErrUnacknowledged.Error()):
+				e.cutShort = append(e.cutShort, f)
+			default:
 				e.trouble = append(e.trouble, f)
 			}
 		}

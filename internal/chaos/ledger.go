@@ -29,6 +29,8 @@ type Ledger struct {
 	Ticks, Missed                     int // of the periodic task: fired, and left out
 	// FailedStarts are workers that could not begin because the queues were out of reach.
 	FailedStarts int
+	// CutShort are workers that could not acknowledge everything before they had to stop, and said so.
+	CutShort int
 
 	// Survivor is the worker that lived through everything, Newcomer one that has just begun, both idle.
 	Survivor, Newcomer sample
@@ -91,6 +93,7 @@ func (l *Ledger) String() string {
 	line("faults", l.Faults(), list(l.Events))
 	line("requests hit", sum(l.Requests), list(l.Requests))
 	line("bad starts", l.FailedStarts, " (processes that gave up since they could not reach their queues)")
+	line("bad ends", l.CutShort, " (workers that were stopped while they could not reach their queues)")
 	line("accepted", l.Accepted, "")
 	line("unknown", l.Unknown, "")
 	line("refused", l.Refused, "")

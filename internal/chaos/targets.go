@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -239,18 +238,19 @@ func Soak(ctx context.Context, cfg Config) (*SoakReport, error) {
 		if !sleep(ctx, 6*time.Second) {
 			return nil, ctx.Err()
 		}
-		signal := syscall.SIGTERM
+		e := event{what: stopWorker, victim: i / 2}
 		if i%2 == 1 {
-			signal = syscall.SIGKILL
+			e.what = killWorker
 		}
-		w.workers[1+i/2%(workers-1)].signal(signal)
-		w.counts["restarts"]++
+		if w.strike(e) {
+			w.counts[e.name()]++
+		}
 		// What nobody takes grows by itself.
 		if err := w.takeLetters(ctx); err != nil {
 			return nil, err
 		}
 	}
-	r := &SoakReport{Took: time.Since(began), Restarts: w.counts["restarts"]}
+	r := &SoakReport{Took: time.Since(began), Restarts: sum(w.counts)}
 	for _, s := range []*service{w.workers[0], w.schedulers[0], w.api, w.queue} {
 		r.Processes = append(r.Processes, judge(s.name, samples(w.Dir, s.pid()), began, time.Now()))
 	}
