@@ -17,6 +17,7 @@ type dispatcher struct {
 	free     int // idle slots that are kept for nobody
 	slots    int
 	stopping bool
+	watch    watch
 }
 
 // step starts whatever can be started now: first runs, then polls. The caller holds mu.
@@ -32,6 +33,9 @@ func (d *dispatcher) step() {
 		if l != nil {
 			d.run(l)
 		}
+	}
+	if d.careful() {
+		return // what is fetched now could be killed while it waits
 	}
 	for _, s := range d.sources {
 		for !s.paused {
@@ -54,6 +58,9 @@ const keepFor = time.Second
 // about to be. Without that, where long tasks leave nothing to prefetch, the source whose message happens to be at hand
 // would have every turn, whatever its weight. The caller holds mu.
 func (d *dispatcher) take() (l *lease, used bool) {
+	if d.careful() {
+		return d.takeSuspect()
+	}
 	atHand := func(s *source) bool { return len(s.ready) > 0 }
 	if d.free == 0 || !slices.ContainsFunc(d.sources, atHand) {
 		return nil, false
@@ -61,6 +68,7 @@ func (d *dispatcher) take() (l *lease, used bool) {
 	s := turn(d.sources, func(s *source) bool { return atHand(s) || s.more })
 	d.free--
 	if atHand(s) {
+		d.watch.began = time.Now()
 		return s.pop(), true
 	}
 	s.kept++
@@ -84,6 +92,7 @@ func (d *dispatcher) unkeep(s *source) {
 	}
 	for s.kept > 0 && len(s.ready) > 0 {
 		s.kept--
+		d.watch.began = time.Now()
 		d.run(s.pop())
 	}
 	if !s.more {
@@ -101,9 +110,15 @@ func (d *dispatcher) unkeep(s *source) {
 // come: it waits at SQS while the answer to the first is on its way. Further polls, which do not wait, are for queues that
 // give full batches, and only when they can bring a full batch: the price is by request.
 func (d *dispatcher) want(s *source) (ask int, wait bool) {
-	room := d.share(s) + s.kept + d.ahead(s) - len(s.ready) - s.asked
+	room := d.share(s) + s.kept + d.ahead(s) - s.held() - s.asked
 	if room <= 0 {
 		return 0, false
+	}
+	if s.single() {
+		if s.polls > 0 || len(s.ready) > 0 {
+			return 0, false
+		}
+		return 1, s.kept == 0
 	}
 	if s.polls == 0 {
 		// While messages are at hand and a full batch does not fit, the poll can wait for more room.
@@ -196,19 +211,27 @@ func (d *dispatcher) polled(s *source, ask int, got []*lease, failed bool) (refu
 	if d.stopping {
 		return got
 	}
-	s.ready = append(s.ready, got...)
+	before := d.careful()
+	if !failed {
+		s.look(got)
+	}
+	s.admit(got)
+	if !before && d.careful() {
+		d.beCareful()
+	}
 	d.unkeep(s)
 	d.step()
 	return nil
 }
 
 // next is called by a slot whose run has ended: it returns the slot's next message, or nil when the slot is to end.
-func (d *dispatcher) next(ended *source, elapsed time.Duration) *lease {
+func (d *dispatcher) next(ended *lease, elapsed time.Duration) *lease {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if elapsed > 0 { // otherwise nothing was run
-		ended.observe(elapsed)
+		ended.source.observe(elapsed)
 	}
+	d.proved(ended)
 	d.free++
 	if d.stopping {
 		return nil
@@ -247,8 +270,8 @@ func (d *dispatcher) stop() []*lease {
 	d.stopping = true
 	var waiting []*lease
 	for _, s := range d.sources {
-		waiting = append(waiting, s.ready...)
-		s.ready = nil
+		waiting = append(append(waiting, s.ready...), s.suspects...)
+		s.ready, s.suspects = nil, nil
 	}
 	return waiting
 }

@@ -18,15 +18,18 @@ const (
 
 // A source is one queue that a worker fetches from. Its fields from ready on are guarded by dispatcher.mu.
 type source struct {
-	name       string // without the prefix
-	url        string
-	weight     int
-	visibility time.Duration
+	name        string // without the prefix
+	url         string
+	weight      int
+	visibility  time.Duration
+	maxReceives int // the redrive policy's, as the tasks need it
 
 	changes *batch.Batcher[visibilityChange]
 	deletes *batch.Batcher[*lease]
 
 	ready    []*lease
+	suspects []*lease      // see careful.go
+	calm     int           // messages since the last suspect; at the start all but one of calmAfter
 	credit   int           // smooth weighted round robin: who waits longest relative to its weight goes first
 	polls    int           // receives under way
 	asked    int           // messages that they may bring

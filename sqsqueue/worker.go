@@ -166,7 +166,7 @@ func (w *Worker) addSources(specs []tasks.QueueSpec, wanted []QueueWeight) error
 		case slices.ContainsFunc(w.sources, func(s *source) bool { return s.name == q.Name }):
 			return fmt.Errorf("queue %q is named twice; give it a weight instead", q.Name)
 		}
-		s := &source{name: q.Name, weight: max(q.Weight, 1), visibility: specs[i].VisibilityTimeout, maxPolls: 1}
+		s := &source{name: q.Name, weight: max(q.Weight, 1), visibility: specs[i].VisibilityTimeout, maxReceives: specs[i].MaxReceiveCount, calm: calmAfter - 1, maxPolls: 1}
 		if limit := w.config.MaxVisibilityTimeout; limit > 0 {
 			s.visibility = min(s.visibility, limit)
 		}
@@ -228,7 +228,7 @@ func (w *Worker) findQueues(ctx context.Context) error {
 func (w *Worker) slot(l *lease) {
 	defer w.slots.done()
 	for l != nil {
-		l = w.dispatch.next(l.source, w.work(l))
+		l = w.dispatch.next(l, w.work(l))
 	}
 }
 

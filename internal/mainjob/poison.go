@@ -17,8 +17,11 @@ const (
 	dieByKill = "kill" // SIGKILL, as the kernel does where memory runs out
 )
 
-// dieAfter leaves the other jobs of a batch the time that they need.
-const dieAfter = 300 * time.Millisecond
+// A killer ends its process after dieAfter, and its neighbours would need longer.
+const (
+	dieAfter       = 300 * time.Millisecond
+	neighbourTakes = 2 * dieAfter
+)
 
 // die ends the process.
 func die(how string) {
@@ -37,7 +40,7 @@ func poison(t *testing.T, w *World) {
 	w.Must(t, "queues", "apply")
 	var lethal []string
 	for i := range 8 { // one batch
-		params := fmt.Sprintf(`{"text":"%d"}`, i)
+		params := fmt.Sprintf(`{"text":"%d","millis":%d}`, i, neighbourTakes.Milliseconds())
 		switch i {
 		case 2:
 			params = fmt.Sprintf(`{"die":%q}`, dieByExit)
@@ -49,7 +52,7 @@ func poison(t *testing.T, w *World) {
 		}
 	}
 	start := func() *Process {
-		return w.Start(t, "worker started", "worker", "--queue", "high-priority", "--concurrency", "4", "--shutdown-timeout", "4s")
+		return w.Start(t, "worker started", "worker", "--queue", "high-priority", "--concurrency", "8", "--shutdown-timeout", "4s")
 	}
 	workers, deaths := []*Process{start(), start()}, 0
 	var list struct {
