@@ -63,8 +63,8 @@ type running struct {
 }
 
 type progress struct {
-	runs     int // of this attempt, more than one while duplicates of its message run beside it
-	cancel   []context.CancelCauseFunc
+	began    time.Time
+	cancel   context.CancelCauseFunc // nil while the store has not answered
 	attempt  int // as the record counts it, which may be more than this delivery's own number
 	requeues int // of the record
 	fraction float64
@@ -96,20 +96,29 @@ func (r *Recorder) Start(ctx context.Context, a tasks.Attempt, cancel context.Ca
 	var (
 		record Record
 		err    error
+		key    = running{a.ID, a.Deliveries}
+		at     = now()
 	)
+	if other := r.claim(key, at); other != nil {
+		return 0, other
+	}
 	if r.config.FinalOnly {
 		record, err = r.lookUp(ctx, a)
 	} else {
-		record, err = r.store.Start(ctx, Start{
-			ID: a.ID, Task: a.Task, Queue: a.Queue, Attempt: a.Deliveries, EnqueuedAt: a.EnqueuedAt, At: now(),
-		})
+		record, err = r.store.Start(ctx, Start{ID: a.ID, Task: a.Task, Queue: a.Queue, Attempt: a.Deliveries, EnqueuedAt: a.EnqueuedAt, At: at})
 	}
 	if finished, ok := errors.AsType[*FinishedError](err); ok {
 		r.told(nil)
+		r.unclaim(key)
 		if finished.Record.State == Dead {
 			return 0, &tasks.DeadError{Record: finished.Record}
 		}
 		return 0, fmt.Errorf("%w: %w", tasks.ErrSkip, finished)
+	}
+	if running, ok := errors.AsType[*RunningError](err); ok {
+		r.told(nil)
+		r.unclaim(key)
+		return 0, waitFor(running.Record.StartedAt, at)
 	}
 	r.told(err)
 	if err != nil {
@@ -117,17 +126,40 @@ func (r *Recorder) Start(ctx context.Context, a tasks.Attempt, cancel context.Ca
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := running{a.ID, a.Deliveries}
-	p, ok := r.running[key]
-	if !ok {
-		p = &progress{}
-		r.running[key] = p
-	}
-	p.runs++
-	p.cancel = append(p.cancel, cancel)
+	p := r.running[key]
+	p.cancel = cancel
 	p.attempt = max(record.Attempt, a.Deliveries)
 	p.requeues = record.Requeues
 	return record.Runs, nil
+}
+
+// How long a message waits while another one of its job is worked.
+const (
+	shortestWait = 5 * time.Second
+	longestWait  = 5 * time.Minute
+)
+
+// claim keeps two messages of a job, of which each came as often, from running in this process at once: to the store their starts
+// could look like one that is repeated.
+func (r *Recorder) claim(key running, at time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p, ok := r.running[key]; ok {
+		return waitFor(p.began, at)
+	}
+	r.running[key] = &progress{began: at, attempt: key.attempt, requeues: RequeuesUnknown}
+	return nil
+}
+
+func (r *Recorder) unclaim(key running) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.running, key)
+}
+
+// waitFor makes a message wait about as long as another one of its job runs already: a short run is waited for shortly.
+func waitFor(began, now time.Time) error {
+	return &tasks.RunningError{Wait: min(max(now.Sub(began), shortestWait), longestWait)}
 }
 
 // lookUp is Start without a write.
@@ -148,7 +180,7 @@ func (r *Recorder) Progress(a tasks.Attempt, fraction float64, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p, ok := r.running[running{a.ID, a.Deliveries}]
-	if !ok || r.config.FinalOnly {
+	if !ok || p.cancel == nil || r.config.FinalOnly {
 		return
 	}
 	p.fraction, p.text, p.at, p.dirty = fraction, text, now(), true
@@ -162,9 +194,7 @@ func (r *Recorder) End(ctx context.Context, o tasks.Outcome) {
 	r.mu.Lock()
 	if p, started := r.running[key]; started {
 		end.Attempt, end.Requeues = p.attempt, p.requeues
-		if p.runs--; p.runs == 0 {
-			delete(r.running, key)
-		}
+		delete(r.running, key)
 	}
 	r.mu.Unlock()
 	if !ok || r.config.FinalOnly && !end.State.Final() {
@@ -359,10 +389,8 @@ func (r *Recorder) passOnCancellations(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for key, p := range r.running {
-		if requested[key.id] {
-			for _, cancel := range p.cancel {
-				cancel(tasks.ErrCancelled) // of a run that has ended it does nothing
-			}
+		if requested[key.id] && p.cancel != nil {
+			p.cancel(tasks.ErrCancelled) // of a run that has ended it does nothing
 		}
 	}
 }

@@ -135,9 +135,64 @@ func TestADuplicateHasNoSecondEffect(t *testing.T) {
 	}
 }
 
-// A duplicate that comes while its job runs has the same number, and runs beside it. Whichever ends first leaves the other
-// in reach of a cancellation.
-func TestCancellingReachesADuplicate(t *testing.T) {
+// Another message of a job that runs waits, is dropped when the job has ended, and has its turn where that left no trace.
+// The message itself, when it comes again, has a higher number and takes the job over.
+func TestADuplicateWaitsForItsJob(t *testing.T) {
+	t.Parallel()
+	inBubble(t, results.Config{}, func(d *desk) {
+		runs := 0
+		task := tasks.Define("t", tasks.NoResult(func(ctx context.Context, _ none) error {
+			runs++
+			time.Sleep(20 * time.Minute)
+			return nil
+		}), tasks.MaxRetries(3))
+		ended := make(chan tasks.Outcome, 2)
+		go func() { ended <- d.deliver(task, 1) }()
+		synctest.Wait()
+		for _, wait := range []time.Duration{5 * time.Second, time.Minute, 5 * time.Minute} {
+			other := d.deliver(task, 1)
+			if other.Verdict != tasks.Postpone || !other.Skipped || other.Delay != wait || runs != 1 {
+				d.Errorf("%d runs, and the other message: %+v, want it %v later", runs, other, wait)
+			}
+			time.Sleep(time.Minute)
+			if wait == time.Minute {
+				time.Sleep(8 * time.Minute)
+			}
+		}
+		go func() { ended <- d.deliver(task, 2) }() // the worker lost the message, or is dead
+		synctest.Wait()
+		if runs != 2 {
+			d.Errorf("%d runs, want 2", runs)
+		}
+		<-ended
+		if other := d.deliver(task, 1); other.Verdict != tasks.Done || !other.Skipped || runs != 2 {
+			d.Errorf("afterwards %d runs, and the other message: %+v", runs, other)
+		}
+		<-ended
+	})
+}
+
+// A worker that dies without a trace does not keep another message of its job waiting for ever.
+func TestADuplicateWaitsAnHour(t *testing.T) {
+	t.Parallel()
+	inBubble(t, results.Config{}, func(d *desk) {
+		if _, err := d.store.Start(d.Context(), results.Start{ID: "j", Task: "t", Attempt: 1, At: time.Now()}); err != nil {
+			d.Fatal(err)
+		}
+		task := tasks.Define("t", func(context.Context, none) (int, error) { return 1, nil })
+		time.Sleep(results.MaxGuard - time.Second)
+		if other := d.deliver(task, 1); other.Verdict != tasks.Postpone {
+			d.Errorf("before the hour: %+v", other)
+		}
+		time.Sleep(time.Second)
+		if other := d.deliver(task, 1); other.Verdict != tasks.Done || other.Skipped {
+			d.Errorf("after it: %+v", other)
+		}
+	})
+}
+
+// A run that another has taken over stays in reach of a cancellation.
+func TestCancellingReachesARunThatWasTakenOver(t *testing.T) {
 	t.Parallel()
 	inBubble(t, results.Config{}, func(d *desk) {
 		quick := true
@@ -153,11 +208,10 @@ func TestCancellingReachesADuplicate(t *testing.T) {
 		outcomes := make(chan tasks.Outcome, 2)
 		go func() { outcomes <- d.deliver(task, 1) }()
 		synctest.Wait()
-		go func() { outcomes <- d.deliver(task, 1) }()
+		go func() { outcomes <- d.deliver(task, 2) }()
 		if first := <-outcomes; first.Verdict != tasks.Retry {
 			d.Errorf("the first run: %+v", first)
 		}
-		// The record is that of a job which waits for its retry: cancelling it is final, and the run learns of it.
 		if _, err := d.store.Cancel(d.Context(), "j", time.Now()); err != nil {
 			d.Fatal(err)
 		}

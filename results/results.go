@@ -46,6 +46,8 @@ var (
 	ErrFinished = errors.New("the job is finished")
 	// ErrStale says that a newer attempt of the job has begun, so that an older one has no say any more.
 	ErrStale = errors.New("a newer attempt of the job has begun")
+	// ErrRunning says that another message of the job is being worked.
+	ErrRunning = errors.New("another message of the job is being worked")
 	// ErrActive says that a job waits or runs, so that there is nothing to put back.
 	ErrActive = errors.New("the job has not failed for good")
 	// ErrInvalidCursor says that a listing's cursor is none that the store gave.
@@ -70,6 +72,17 @@ func (e *FinishedError) Error() string {
 }
 
 func (e *FinishedError) Unwrap() error { return ErrFinished }
+
+// A RunningError is [ErrRunning] with the record as it is.
+type RunningError struct{ Record Record }
+
+func (e *RunningError) Error() string { return fmt.Sprintf("job %q: %v", e.Record.ID, ErrRunning) }
+
+func (e *RunningError) Unwrap() error { return ErrRunning }
+
+// MaxGuard is for how long after its start a run keeps other messages of its job from being worked, so that one whose worker
+// has died without a trace does not keep them for ever.
+const MaxGuard = time.Hour
 
 // An ActiveError is [ErrActive] with the record as it is.
 type ActiveError struct{ Record Record }

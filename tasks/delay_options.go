@@ -61,9 +61,9 @@ func At(t time.Time) DelayOption {
 //
 // Two jobs of one id are two deliveries of the same job. With a results store a worker skips the second when the first
 // has succeeded or was cancelled, and dead-letters it too when the first is dead; so an id can't be used for new work
-// while its record is kept. While the first waits or runs, nothing holds the second back: whichever comes later finds
-// what the other left. Without a store nothing remembers ids, and both run. DelayMany takes an id for a single element
-// only.
+// while its record is kept. While the first runs the second waits, for up to an hour. While the first waits nothing holds
+// the second back: whichever comes later finds what the other left. Without a store nothing remembers ids, and both run. DelayMany
+// takes an id for a single element only.
 func JobID(id string) DelayOption {
 	return func(s *delaySettings) {
 		if id == "" || len(id) > MaxJobID || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {

@@ -12,7 +12,7 @@ const (
 	Retry
 	// Dead: put the message into the dead-letter queue with Outcome.Reason and Outcome.Err, and only then delete it.
 	Dead
-	// Postpone: the job is not due for Outcome.Delay; send it again with that delay, or as much of it as the queue
+	// Postpone: the job is not due for Outcome.Delay, or another message of it is being worked; send it again with that delay, or as much of it as the queue
 	// allows, and only then delete the message.
 	Postpone
 	// GiveBack: the attempt was interrupted, through no fault of the job; make the message visible now.
@@ -52,7 +52,7 @@ type Outcome struct {
 	Result any
 	// Cancelled means that the job was cancelled while it ran: done, without a result.
 	Cancelled bool
-	// Skipped means that the function was not called: the record says that the job is finished.
+	// Skipped means that the function was not called: the record says that the job is finished, or runs.
 	Skipped bool
 	// Elapsed is how long the function ran.
 	Elapsed time.Duration

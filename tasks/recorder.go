@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -10,11 +11,19 @@ import (
 // ErrSkip is what a [Recorder] answers when a job must not run: it has succeeded already, or was cancelled.
 var ErrSkip = errors.New("the job has succeeded or was cancelled already")
 
+// A RunningError is what a [Recorder] answers when another message of the same job is being worked, so that this one must wait:
+// by then the job has ended, most likely, and it is dropped.
+type RunningError struct{ Wait time.Duration }
+
+func (e *RunningError) Error() string {
+	return fmt.Sprintf("another message of the job is being worked; this one waits %v", e.Wait)
+}
+
 // A Recorder keeps what becomes of jobs; results.NewRecorder makes one of a store. The executor tells it of every attempt.
 type Recorder interface {
 	// Start is called before an attempt runs. It returns how many runs of the job have started, this one included; 0
 	// where that is not known. With [ErrSkip] the message is dropped, with a [*DeadError] it is dead-lettered again,
-	// since it may be that only the record had been written. Any other trouble is the recorder's own: the job runs.
+	// since it may be that only the record had been written, and with a [*RunningError] it comes again later. Any other trouble is the recorder's own: the job runs.
 	//
 	// The recorder calls cancel, with [ErrCancelled], when somebody cancels the job before End.
 	Start(ctx context.Context, a Attempt, cancel context.CancelCauseFunc) (runs int, err error)
@@ -58,6 +67,10 @@ func (e *Executor) begin(ctx context.Context, logger *slog.Logger, a *Attempt, c
 	if dead, ok := errors.AsType[*DeadError](err); ok {
 		a.log(logger).Info("job is dead already; its dead letter is sent again")
 		return &Outcome{Verdict: Dead, Reason: Reason(dead.Record.Reason), Err: errors.New(dead.Record.Error), Skipped: true, Attempt: *a}
+	}
+	if other, ok := errors.AsType[*RunningError](err); ok {
+		a.log(logger).Info("the job is being worked already; this delivery comes again later", "in", other.Wait)
+		return &Outcome{Verdict: Postpone, Delay: other.Wait, Skipped: true, Attempt: *a}
 	}
 	return nil
 }

@@ -195,8 +195,9 @@ func (l *Ledger) acknowledgements(e *evidence) {
 		}
 		finished := len(j.ends) > 0 && !j.ends[0].at.After(d.at)
 		buried := !j.letterSent.IsZero() && !j.letterSent.After(d.at)
+		postponed := !j.sentAgain.IsZero() && !j.sentAgain.After(d.at)
 		cancelled := !j.cancelled.IsZero() && !j.cancelled.After(d.at.Add(time.Second)) // noted after it was done
-		if !finished && !buried && !cancelled {
+		if !finished && !buried && !postponed && !cancelled {
 			l.violate("a message of job %s (%s) was deleted before the job had finished", j.id, j.kind)
 		}
 	}

@@ -78,6 +78,11 @@ func TestBalanceFindsBrokenPromises(t *testing.T) {
 			tell: func(e *evidence) { e.deletes = []deletion{{"j", after(time.Millisecond)}} },
 		},
 		{
+			name: "deleted before it finished, and sent again",
+			job:  job{accepted: true, sentAgain: noon, starts: deeds(0), ends: deeds(time.Second), record: succeeded},
+			tell: func(e *evidence) { e.deletes = []deletion{{"j", after(time.Millisecond)}} },
+		},
+		{
 			name: "deleted afterwards",
 			job:  job{accepted: true, starts: deeds(0), ends: deeds(time.Second), record: succeeded},
 			tell: func(e *evidence) { e.deletes = []deletion{{"j", after(2 * time.Second)}} },

@@ -33,6 +33,7 @@ type job struct {
 	letters                    int
 	messages                   int // that carried it
 	letterSent                 time.Time
+	sentAgain                  time.Time // by a worker, to come later
 	record                     *results.Record
 }
 
@@ -82,6 +83,9 @@ func (w *world) collect(ctx context.Context) (*evidence, error) {
 	}
 	for id, at := range w.watch.letters {
 		e.job(id).letterSent = at
+	}
+	for id, at := range w.watch.again {
+		e.job(id).sentAgain = at
 	}
 	for _, s := range w.services() {
 		s.mu.Lock()

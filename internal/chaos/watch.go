@@ -16,6 +16,7 @@ type watcher struct {
 	handles  map[string]string              // receipt handle: job
 	messages map[string]map[string]struct{} // job: its messages' IDs
 	letters  map[string]time.Time           // job: when its first dead letter was sent
+	again    map[string]time.Time           // job: when a message of it was first sent again, to come later
 	deletes  []deletion
 }
 
@@ -26,7 +27,7 @@ type deletion struct {
 }
 
 func newWatcher() *watcher {
-	return &watcher{handles: map[string]string{}, messages: map[string]map[string]struct{}{}, letters: map[string]time.Time{}}
+	return &watcher{handles: map[string]string{}, messages: map[string]map[string]struct{}{}, letters: map[string]time.Time{}, again: map[string]time.Time{}}
 }
 
 // jobOf is the job's ID in a body, or the body itself where it is no envelope.
@@ -73,28 +74,32 @@ func (w *watcher) see(x faultproxy.Exchange) {
 			w.deletes = append(w.deletes, deletion{w.handles[e.ReceiptHandle], x.Arrived})
 		}
 	case "SendMessageBatch":
-		w.letter(x)
+		w.sent(x)
 	}
 }
 
-// letter notes the dead letters that were accepted.
-func (w *watcher) letter(x faultproxy.Exchange) {
+// sent notes the dead letters that were accepted, and the messages that were sent again by who had received them.
+func (w *watcher) sent(x faultproxy.Exchange) {
 	var request struct {
 		QueueUrl string
 		Entries  []struct{ Id, MessageBody string }
 	}
 	var answer struct{ Successful []struct{ Id string } }
-	if json.Unmarshal(x.Request, &request) != nil || !strings.HasSuffix(request.QueueUrl, "-dlq") || json.Unmarshal(x.Answer, &answer) != nil {
+	if json.Unmarshal(x.Request, &request) != nil || json.Unmarshal(x.Answer, &answer) != nil {
 		return
+	}
+	noted, ours := w.again, func(job string) bool { return w.messages[job] != nil }
+	if strings.HasSuffix(request.QueueUrl, "-dlq") {
+		noted, ours = w.letters, func(string) bool { return true }
 	}
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, e := range request.Entries {
 		for _, ok := range answer.Successful {
-			if job := jobOf(e.MessageBody); ok.Id == e.Id {
-				if _, earlier := w.letters[job]; !earlier {
-					w.letters[job] = now
+			if job := jobOf(e.MessageBody); ok.Id == e.Id && ours(job) {
+				if _, earlier := noted[job]; !earlier {
+					noted[job] = now
 				}
 			}
 		}

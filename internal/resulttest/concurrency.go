@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/coretasks/core/results"
@@ -71,14 +72,20 @@ func testStartsAtOnce(t *testing.T, h Harness) {
 	stores := []results.Store{open(t, Options{}), open(t, Options{})}
 	e := env{Store: stores[0], t: t, base: now()}
 	for _, id := range []string{newID(), e.enqueued()} { // with and without a record
+		var runs atomic.Int64
 		at16(func(i int) {
 			e := env{Store: stores[i%2], t: t, base: e.base}
-			if _, err := e.start(id, 1+i%4, 1+i); err != nil {
+			_, err := e.start(id, 1+i%4, 1+i)
+			switch {
+			case err == nil:
+				runs.Add(1)
+			case !errors.Is(err, results.ErrRunning):
 				t.Error(err)
 			}
 		})
-		if r := e.get(id); r.Runs != 16 || r.Attempt != 4 || r.State != results.Running {
-			t.Errorf("%+v", r)
+		// Of each number one at the most runs, since each is more than those before.
+		if r, n := e.get(id), int(runs.Load()); r.Runs != n || n < 1 || n > 4 || r.Attempt != 4 || r.State != results.Running {
+			t.Errorf("%d runs, %+v", n, r)
 		}
 	}
 }
@@ -104,7 +111,7 @@ func testScramble(t *testing.T, h Harness) {
 			told[id][finished.Record.State] = true
 		case err == nil && state.Final():
 			ended[id] = append(ended[id], fmt.Sprintf("%s by %d", state, i))
-		case err != nil && !errors.Is(err, results.ErrStale) && !errors.Is(err, results.ErrNotFound):
+		case err != nil && !errors.Is(err, results.ErrStale) && !errors.Is(err, results.ErrNotFound) && !errors.Is(err, results.ErrRunning):
 			t.Errorf("%s: %v", id, err)
 		}
 	}

@@ -108,6 +108,8 @@ func (m *model) start(e env, id string, attempt int, at time.Time) error {
 	case m.r.CancelRequested:
 		m.finish(results.Cancelled, at)
 		return results.ErrFinished
+	case m.r.State == results.Running && attempt <= m.r.Attempt && at.Sub(m.r.StartedAt) < time.Hour:
+		return results.ErrRunning
 	}
 	m.r.State, m.r.StartedAt, m.r.RetryAt, m.r.Progress, m.r.ProgressText = results.Running, at, time.Time{}, 0, ""
 	m.r.Attempt = max(m.r.Attempt, attempt)

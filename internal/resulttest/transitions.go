@@ -1,6 +1,7 @@
 package resulttest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -101,13 +102,18 @@ func testStart(t *testing.T, h Harness) {
 	if err != nil || r.Attempt != 3 || r.Runs != 2 || !r.StartedAt.Equal(e.at(2)) {
 		t.Errorf("taken over: %+v, %v", r, err)
 	}
-	r, err = e.start(id, 3, 3) // a duplicate delivery
-	if err != nil || r.Attempt != 3 || r.Runs != 3 {
-		t.Errorf("the same attempt: %+v, %v", r, err)
+	for _, attempt := range []int{3, 1} { // another message of the job
+		e.unchanged(id, func() {
+			_, err := e.start(id, attempt, 3)
+			if running, ok := errors.AsType[*results.RunningError](err); !ok || running.Record.Runs != 2 || !errors.Is(err, results.ErrRunning) {
+				t.Errorf("another message, delivered %d times: %v", attempt, err)
+			}
+		})
 	}
-	r, err = e.start(id, 1, 4) // a late one
-	if err != nil || r.Attempt != 3 || r.Runs != 4 || r.State != results.Running {
-		t.Errorf("an older attempt: %+v, %v", r, err)
+	hour := int(results.MaxGuard / time.Millisecond)
+	r, err = e.start(id, 1, 2+hour) // and the one that runs has left no trace
+	if err != nil || r.Attempt != 3 || r.Runs != 3 || r.State != results.Running {
+		t.Errorf("another message, an hour later: %+v, %v", r, err)
 	}
 	e.wantRecord(id, r)
 	for _, state := range []results.State{results.Succeeded, results.Dead, results.Cancelled} {

@@ -88,6 +88,9 @@ func (k Rules) Start(s results.Start) Step {
 		case r.CancelRequested:
 			k.finish(&r, results.Cancelled, s.At)
 			return r, true, &results.FinishedError{Record: r}
+		// A message that comes again, since its worker died, has a higher number each time. So this is another one.
+		case r.State == results.Running && s.Attempt <= r.Attempt && s.At.Before(r.StartedAt.Add(results.MaxGuard)):
+			return r, false, &results.RunningError{Record: r}
 		}
 		return k.begin(r, s), true, nil
 	}
