@@ -13,7 +13,10 @@ func (e *Emulator) load(s *store) error {
 	ctx := context.Background()
 	var run int64
 	if err := s.conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'run'").Scan(&run); err != nil {
-		return stateError(s.path, err)
+		return openError(s.path, err)
+	}
+	if err := checkRun(run); err != nil {
+		return corrupt(s.path, err.Error())
 	}
 	e.nextID = run * idsPerRun
 	byID := map[int64]*queue{}
@@ -25,7 +28,7 @@ func (e *Emulator) load(s *store) error {
 		func() error { return e.loadSchedules(ctx, s) },
 	} {
 		if err := read(); err != nil {
-			return stateError(s.path, err)
+			return openError(s.path, err)
 		}
 	}
 	return nil
@@ -56,6 +59,9 @@ func (e *Emulator) loadQueues(ctx context.Context, s *store, byID map[int64]*que
 		var row queueRow
 		if err := json.Unmarshal([]byte(text), &row); err != nil {
 			return corrupt(s.path, fmt.Sprintf("the definition of queue %d: %v", id, err))
+		}
+		if err := e.checkQueueRow(id, &row); err != nil {
+			return corrupt(s.path, fmt.Sprintf("queue %d: %v", id, err))
 		}
 		q := newQueue(id, row.Name, row.Created)
 		q.modified = row.Modified
@@ -90,6 +96,9 @@ func (e *Emulator) loadMessages(ctx context.Context, s *store, byID map[int64]*q
 				return corrupt(s.path, fmt.Sprintf("the attributes of message %s: %v", m.id, err))
 			}
 		}
+		if err := e.checkMessageRow(m); err != nil {
+			return corrupt(s.path, fmt.Sprintf("message %d: %v", m.seq, err))
+		}
 		q := byID[id]
 		if q == nil {
 			return corrupt(s.path, fmt.Sprintf("message %s belongs to no queue", m.id))
@@ -111,6 +120,9 @@ func (e *Emulator) loadMoves(ctx context.Context, s *store) error {
 		m := &moveTask{}
 		if err := json.Unmarshal([]byte(text), m); err != nil {
 			return corrupt(s.path, fmt.Sprintf("a move task: %v", err))
+		}
+		if err := checkMoveRow(m); err != nil {
+			return corrupt(s.path, fmt.Sprintf("move task %s: %v", m.ID, err))
 		}
 		e.moves = append(e.moves, m)
 		return nil

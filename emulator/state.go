@@ -9,6 +9,8 @@ import (
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
+
+	"github.com/coretasks/core/internal/sqlitefile"
 )
 
 // What can be wrong with a state file; errors.Is finds them in a [*StateError].
@@ -63,6 +65,11 @@ func checkPath(path string) error {
 		return &StateError{path, "it can't be looked at", err}
 	case info.IsDir():
 		return &StateError{path, "it is a directory; name a file", fs.ErrInvalid}
+	case !info.Mode().IsRegular():
+		return &StateError{path, "it is no regular file; name another", fs.ErrInvalid}
+	}
+	if reason := sqlitefile.CutOff(path); reason != "" {
+		return corrupt(path, reason)
 	}
 	return nil
 }
@@ -103,8 +110,8 @@ func stateError(path string, err error) error {
 	case lib.SQLITE_FULL:
 		return &StateError{path, "the disk is full; free some space, then it works again. Nothing was changed", ErrFull}
 	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM:
-		return &StateError{path, "it can't be opened for writing; check the permissions of the file and its directory",
-			fs.ErrPermission}
+		return &StateError{path, "it can't be opened for writing; check the permissions of the file and its directory. " +
+			"Where they are right it is damaged, or of a newer SQLite", fs.ErrPermission}
 	}
 	return &StateError{path, "reading or writing it failed", err}
 }

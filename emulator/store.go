@@ -60,7 +60,7 @@ func openStore(path string) (*store, error) {
 	}
 	if err := s.start(); err != nil {
 		_ = s.close() // the first error says more
-		return nil, stateError(path, err)
+		return nil, openError(path, err)
 	}
 	return s, nil
 }

@@ -129,14 +129,17 @@ func (e *Emulator) schedulerARN(resource string) string {
 }
 
 func (e *Emulator) loadGroups(ctx context.Context, s *store) error {
-	return s.each(ctx, "SELECT definition FROM schedule_groups", func(rows *sql.Rows) error {
-		var text string
-		if err := rows.Scan(&text); err != nil {
+	return s.each(ctx, "SELECT name, definition FROM schedule_groups", func(rows *sql.Rows) error {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
 			return err
 		}
 		var row groupRow
 		if err := json.Unmarshal([]byte(text), &row); err != nil {
 			return corrupt(s.path, fmt.Sprintf("a schedule group: %v", err))
+		}
+		if err := checkGroupRow(name, &row); err != nil {
+			return corrupt(s.path, fmt.Sprintf("schedule group %q: %v", name, err))
 		}
 		e.timetable.groups[row.Name] = newScheduleGroup(row)
 		return nil
@@ -157,12 +160,11 @@ func (e *Emulator) loadSchedules(ctx context.Context, s *store) error {
 		if err := json.Unmarshal([]byte(progress), &one.progress); err != nil {
 			return broken(err)
 		}
-		def := &one.Definition
-		if def.Name == nil || def.GroupName == nil || def.Target == nil || e.timetable.groups[*def.GroupName] == nil {
-			return broken(fmt.Errorf("it has no name, group or target"))
+		if err := e.checkScheduleRow(one); err != nil {
+			return broken(err)
 		}
 		var err error
-		if one.timing, err = schedule.NewTiming(def, time.UnixMilli(one.Created)); err != nil {
+		if one.timing, err = schedule.NewTiming(&one.Definition, time.UnixMilli(one.Created)); err != nil {
 			return broken(err)
 		}
 		e.timetable.insert(one)

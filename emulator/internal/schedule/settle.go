@@ -31,7 +31,7 @@ type Definition = scheduler.CreateScheduleInput
 // Settle checks a request and fills in what it leaves to the service, so that it is what GetSchedule answers. Its errors
 // are *[Invalid]. The result shares nothing with in.
 func Settle(in Definition, now time.Time) (Definition, *Timing, error) {
-	if err := check(&in); err != nil {
+	if err := Check(&in); err != nil {
 		return in, nil, err
 	}
 	in = Clone(in)
@@ -67,7 +67,7 @@ func Settle(in Definition, now time.Time) (Definition, *Timing, error) {
 	if in.StartDate != nil && in.EndDate != nil && !timing.expr.OneTime() && !in.EndDate.After(*in.StartDate) {
 		return in, nil, invalid("The EndDate you specify must come after the StartDate.")
 	}
-	return in, timing, checkTarget(in.Target)
+	return in, timing, nil
 }
 
 // Clone gives a definition that shares nothing with another.
@@ -87,8 +87,8 @@ func Group(name *string) string {
 	return *name
 }
 
-// check looks at each member on its own.
-func check(in *Definition) error {
+// Check looks at each member on its own, and at whether the target is one that can be fired at. Its errors are *[Invalid].
+func Check(in *Definition) error {
 	c := &Checks{}
 	c.Name(in.Name, "name")
 	c.OptionalName(in.GroupName, "groupName")
@@ -137,7 +137,7 @@ func check(in *Definition) error {
 	case !flexible && window.MaximumWindowInMinutes != nil:
 		return invalid("MaximumWindowInMinutes must not be specified when the FlexibleTimeWindow mode is OFF.")
 	}
-	return nil
+	return checkTarget(in.Target)
 }
 
 // NewTiming reads when a schedule fires. created is what a rate counts from that has no StartDate.
