@@ -23,6 +23,8 @@ const (
 	fireBatch = 50
 	// fireRetry is the pause after a commit that failed.
 	fireRetry = time.Second
+	// maxErrorMessage bounds, in bytes, what a dead letter says of an error, which can quote a value as long as the Input.
+	maxErrorMessage = 512
 )
 
 // startFiring starts the firing loop where it is needed and not yet there; e.mu is held.
@@ -186,7 +188,7 @@ func (t *tx) giveUp(s *scheduleState, l *letter) {
 	}
 	o.body = sendable(string(l.body))
 	if len(o.body) > room-1 { // one more for "false", which becomes "true"
-		o.body = strings.ToValidUTF8(o.body[:max(room-1, 1)], "")
+		o.body = shorten(o.body, max(room-1, utf8.UTFMax)) // a message must have a body
 		o.attrs["IS_PAYLOAD_TRUNCATED"] = stringAttribute("true")
 	}
 	o.digest(nil)
@@ -198,7 +200,7 @@ func (t *tx) giveUp(s *scheduleState, l *letter) {
 func (l *letter) attributes(target string) map[string]attribute {
 	return map[string]attribute{
 		"ERROR_CODE":                stringAttribute(l.err.name()),
-		"ERROR_MESSAGE":             stringAttribute(sendable(l.err.message)),
+		"ERROR_MESSAGE":             stringAttribute(shorten(sendable(l.err.message), maxErrorMessage)),
 		"EXECUTION_ID":              stringAttribute(l.attempt.Execution),
 		"EXHAUSTED_RETRY_CONDITION": stringAttribute(l.exhausted),
 		"IS_PAYLOAD_TRUNCATED":      stringAttribute("false"),
@@ -210,6 +212,14 @@ func (l *letter) attributes(target string) map[string]attribute {
 }
 
 func stringAttribute(s string) attribute { return attribute{Type: "String", String: s} }
+
+// shorten cuts a text to a number of bytes, between two characters.
+func shorten(s string, longest int) string {
+	if len(s) <= longest {
+		return s
+	}
+	return strings.ToValidUTF8(s[:longest], "")
+}
 
 // sendable replaces what a message must not contain.
 func sendable(s string) string {

@@ -37,7 +37,8 @@ func parseHandle(s string, q *queue) (handle, error) {
 		seq:     int64(binary.BigEndian.Uint64(b[9:])),
 		receive: int(binary.BigEndian.Uint32(b[17:])),
 	}
-	if h.queue != q.id {
+	// Base64 reads some texts alike, those with line breaks among them; only one was given out.
+	if h.queue != q.id || h.String() != s {
 		return handle{}, faultReceiptHandle(s)
 	}
 	return h, nil

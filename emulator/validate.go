@@ -136,7 +136,7 @@ func toAttribute(name, dataType string, text *string, binary []byte) (attribute,
 			"The message (user) attribute '%s' must contain a non-empty message attribute type.", name)
 	}
 	kind, _, _ := strings.Cut(dataType, ".")
-	if len(dataType) > maxAttributeName || !slices.Contains([]string{"String", "Number", "Binary"}, kind) {
+	if len(dataType) > maxAttributeName || checkText(dataType) != nil || !slices.Contains([]string{"String", "Number", "Binary"}, kind) {
 		return attribute{}, faultInvalidParameter("The type of message (user) attribute '%s' is invalid. You must use "+
 			"only the following supported type prefixes: Binary, Number, String.", name)
 	}
