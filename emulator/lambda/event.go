@@ -93,21 +93,33 @@ func event(arn string, batch []types.Message) ([]byte, error) {
 	return json.Marshal(e)
 }
 
+// failuresMember is what a partial batch response lists the failed messages in.
+const failuresMember = "batchItemFailures"
+
 // worked returns the messages of a batch that a partial batch response lets go. What Lambda takes for a failure of the
 // whole batch is an error: no JSON, an entry without an identifier, one that is of no message ("Handling errors for an SQS
-// event source in Lambda").
+// event source in Lambda"). So is the member in other letters: Lambda would find no failures in it and delete everything.
 func worked(batch []types.Message, answer []byte) ([]types.Message, error) {
-	var response struct {
-		Failures []map[string]any `json:"batchItemFailures"`
-	}
 	if text := strings.TrimSpace(string(answer)); text == "" || text == "null" {
 		return batch, nil
 	}
+	var response map[string]json.RawMessage
 	if err := json.Unmarshal(answer, &response); err != nil {
 		return batch, fmt.Errorf("%w: %w", errBadResponse, err)
 	}
+	for name := range response {
+		if name != failuresMember && strings.EqualFold(name, failuresMember) {
+			return batch, fmt.Errorf("%w: its member %q must be called %s", errBadResponse, name, failuresMember)
+		}
+	}
+	var failures []map[string]any
+	if list := response[failuresMember]; list != nil {
+		if err := json.Unmarshal(list, &failures); err != nil {
+			return batch, fmt.Errorf("%w: %w", errBadResponse, err)
+		}
+	}
 	failed := map[string]bool{}
-	for _, f := range response.Failures {
+	for _, f := range failures {
 		id, _ := f["itemIdentifier"].(string)
 		if id == "" {
 			return batch, fmt.Errorf("%w: an entry has no itemIdentifier", errBadResponse)
@@ -115,15 +127,18 @@ func worked(batch []types.Message, answer []byte) ([]types.Message, error) {
 		failed[id] = true
 	}
 	var done []types.Message
+	named := map[string]bool{}
 	for _, m := range batch {
-		if id := aws.ToString(m.MessageId); !failed[id] {
-			done = append(done, m)
+		if id := aws.ToString(m.MessageId); failed[id] {
+			named[id] = true
 		} else {
-			delete(failed, id)
+			done = append(done, m)
 		}
 	}
 	for id := range failed {
-		return batch, fmt.Errorf("%w: itemIdentifier %q is of no message of the batch", errBadResponse, id)
+		if !named[id] {
+			return batch, fmt.Errorf("%w: itemIdentifier %q is of no message of the batch", errBadResponse, id)
+		}
 	}
 	return done, nil
 }

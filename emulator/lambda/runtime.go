@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os/exec"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -21,12 +22,15 @@ type environment struct {
 
 	asked   chan struct{}      // the process asks for work; holds at most one
 	work    chan invocation    // to the call of next under way
-	answers chan answer        // of the invocation under way
+	answers chan answer        // of the invocation under way; holds at most one
 	exited  chan struct{}      // closed when the process is gone
 	state   error              // how it ended, once exited is closed
 	initErr chan error         // what it reported before its first call of next
 	end     context.CancelFunc // ends calls of next under way
 	ended   context.Context
+
+	mu      sync.Mutex
+	current string // the ID of the invocation that waits for its answer, or ""
 }
 
 type invocation struct {
@@ -35,7 +39,6 @@ type invocation struct {
 }
 
 type answer struct {
-	id      string
 	payload []byte
 	err     error
 }
@@ -55,15 +58,19 @@ func (e *environment) listen() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("serve the Runtime API: %w", err)
 	}
+	e.server = &http.Server{Handler: e.handler(), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = e.server.Serve(listener) }() // until stop
+	return listener.Addr().String(), nil
+}
+
+func (e *environment) handler() http.Handler {
 	mux := http.NewServeMux()
 	const base = "/2018-06-01/runtime/"
 	mux.HandleFunc("GET "+base+"invocation/next", e.next)
 	mux.HandleFunc("POST "+base+"invocation/{id}/response", e.response)
 	mux.HandleFunc("POST "+base+"invocation/{id}/error", e.failure)
 	mux.HandleFunc("POST "+base+"init/error", e.initError)
-	e.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = e.server.Serve(listener) }() // until stop
-	return listener.Addr().String(), nil
+	return mux
 }
 
 func (e *environment) stop() {
@@ -105,7 +112,7 @@ func (e *environment) exit() error {
 func (e *environment) ready(ctx context.Context) error {
 	select {
 	case <-e.asked:
-		e.asked <- struct{}{} // it still does
+		e.ask() // it still does
 		return nil
 	case err := <-e.initErr:
 		return err
@@ -137,6 +144,8 @@ func (e *environment) invoke(ctx context.Context, r Request) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	e.expect(r.ID)
+	defer e.expect("")
 	select {
 	case e.work <- invocation{r, deadline}:
 	case <-e.exited:
@@ -144,32 +153,42 @@ func (e *environment) invoke(ctx context.Context, r Request) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	for {
+	select {
+	case a := <-e.answers:
+		return a.payload, a.err
+	case <-e.exited:
 		select {
-		case a := <-e.answers:
-			if a.id == r.ID {
-				return a.payload, a.err
-			}
-		case <-e.exited:
-			select {
-			case a := <-e.answers: // it answered, and died after
-				if a.id == r.ID {
-					return a.payload, a.err
-				}
-			default:
-			}
-			return nil, e.exit()
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		case a := <-e.answers: // it answered, and died after
+			return a.payload, a.err
+		default:
 		}
+		return nil, e.exit()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// expect makes an invocation the one whose answer is taken, or with "" none. What was answered before is dropped.
+func (e *environment) expect(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.current = id
+	select {
+	case <-e.answers:
+	default:
+	}
+}
+
+// ask notes that the process asks for work; it may ask twice.
+func (e *environment) ask() {
+	select {
+	case e.asked <- struct{}{}:
+	default:
 	}
 }
 
 func (e *environment) next(w http.ResponseWriter, r *http.Request) {
-	select {
-	case e.asked <- struct{}{}:
-	default: // it asks twice
-	}
+	e.ask()
 	select {
 	case i := <-e.work:
 		h := w.Header()
@@ -189,24 +208,45 @@ const maxAnswer = 6 << 20
 
 func (e *environment) response(w http.ResponseWriter, r *http.Request) {
 	payload, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer+1))
-	if err == nil && len(payload) > maxAnswer {
-		err = &InvocationError{Type: "Function.ResponseSizeTooLarge", Message: "the response is larger than 6 MB"}
+	switch {
+	case err != nil: // it may try again
+		refuse(w, http.StatusBadRequest, "InvalidRequest", "the response can't be read: "+err.Error())
+	case len(payload) > maxAnswer:
+		tooLarge := &InvocationError{Type: "Function.ResponseSizeTooLarge", Message: "the response is larger than 6 MB"}
+		if e.take(w, r, answer{err: tooLarge}) {
+			refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", tooLarge.Message)
+		}
+	case e.take(w, r, answer{payload: payload}):
+		w.WriteHeader(http.StatusAccepted)
 	}
-	e.answer(w, answer{r.PathValue("id"), payload, err})
 }
 
 func (e *environment) failure(w http.ResponseWriter, r *http.Request) {
-	e.answer(w, answer{id: r.PathValue("id"), err: reported(r.Body)})
+	if e.take(w, r, answer{err: reported(r.Body)}) {
+		w.WriteHeader(http.StatusAccepted)
+	}
 }
 
-// answer keeps the latest answer; that of an invocation which is over is dropped by whoever waits.
-func (e *environment) answer(w http.ResponseWriter, a answer) {
-	select {
-	case <-e.answers:
-	default:
+// take keeps the answer of the invocation that waits for one. That of any other, which is over or never was, is refused, and
+// so is a second one.
+func (e *environment) take(w http.ResponseWriter, r *http.Request, a answer) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if id := r.PathValue("id"); id == "" || id != e.current {
+		refuse(w, http.StatusBadRequest, "InvalidRequestID", "no invocation with this ID waits for an answer")
+		return false
 	}
-	e.answers <- a
-	w.WriteHeader(http.StatusAccepted)
+	e.current = ""
+	e.answers <- a // there is room: expect has emptied it
+	return true
+}
+
+// refuse answers a call as the Runtime API does.
+func refuse(w http.ResponseWriter, status int, kind, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	body, _ := json.Marshal(map[string]string{"errorType": kind, "errorMessage": message})
+	_, _ = w.Write(body) // a process that is gone is seen by its exit
 }
 
 func (e *environment) initError(w http.ResponseWriter, r *http.Request) {
