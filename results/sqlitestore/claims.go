@@ -51,7 +51,7 @@ func (f *file) swapClaim(ctx context.Context, c *claimSwap) (err error) {
 func scanClaim(from row) (ticker.Claim, error) {
 	var c ticker.Claim
 	var settled, pending int64
-	err := from.Scan(&settled, &pending, &c.Owner, &c.Revision)
+	err := scanError(from.Scan(&settled, &pending, &c.Owner, &c.Revision))
 	if errors.Is(err, sql.ErrNoRows) {
 		return ticker.Claim{}, nil
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/coretasks/core/internal/sqlitefile"
 )
 
 // checkPath finds what SQLite would only call "unable to open database file", and creates the file where it is missing.
@@ -31,6 +33,9 @@ func checkPath(path string, wait time.Duration) error {
 		return &FileError{path, "it can't be looked at", err}
 	case !info.Mode().IsRegular():
 		return &FileError{path, "it is no regular file; name another", fs.ErrInvalid}
+	}
+	if reason := sqlitefile.CutOff(path); reason != "" {
+		return corrupt(path, reason)
 	}
 	return nil
 }

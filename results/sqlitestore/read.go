@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -29,8 +30,20 @@ func scan(from row, withResult bool) (results.Record, error) {
 	if withResult {
 		to = append(to, &result)
 	}
-	if err := from.Scan(to...); err != nil {
+	if err := scanError(from.Scan(to...)); err != nil {
 		return results.Record{}, err
+	}
+	// What could not be written as JSON would fail a whole listing where it is shown.
+	switch {
+	case !(r.Progress >= 0 && r.Progress <= 1):
+		return results.Record{}, &valueError{fmt.Sprintf("the progress of job %q is %v", r.ID, r.Progress)}
+	case len(result) > 0 && !json.Valid(result):
+		return results.Record{}, &valueError{fmt.Sprintf("the result of job %q is not JSON", r.ID)}
+	}
+	for _, ms := range []int64{enqueued, started, retry, finished, updated, expires} {
+		if ms < 0 || ms > maxMilli {
+			return results.Record{}, &valueError{fmt.Sprintf("job %q has the time %d", r.ID, ms)}
+		}
 	}
 	if len(result) > 0 {
 		r.Result = result
@@ -39,6 +52,9 @@ func scan(from row, withResult bool) (results.Record, error) {
 	r.UpdatedAt, r.ExpiresAt = fromMilli(updated), fromMilli(expires)
 	return r, nil
 }
+
+// maxMilli is the end of the year 9999, beyond which RFC 3339, and so JSON, has no times.
+const maxMilli = 253_402_300_799_999
 
 func fromMilli(ms int64) time.Time {
 	if ms == 0 {

@@ -95,6 +95,7 @@ type call struct {
 	// What came of it, to be read when the commit has succeeded.
 	record results.Record
 	told   error
+	damage error
 }
 
 func (s *Store) do(ctx context.Context, c *call) (results.Record, error) {

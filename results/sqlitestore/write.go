@@ -59,12 +59,12 @@ func (s *Store) commit(ctx context.Context, calls []*call) []error {
 		err = s.transact(ctx, f, calls)
 		done()
 	}
-	if err == nil {
-		return nil
-	}
 	errs := make([]error, len(calls))
-	for i := range errs {
+	for i, c := range calls {
 		errs[i] = err
+		if err == nil {
+			errs[i] = c.damage
+		}
 	}
 	return errs
 }
@@ -86,14 +86,17 @@ func (s *Store) transact(ctx context.Context, f *file, calls []*call) error {
 func (s *Store) carryOut(ctx context.Context, f *file, calls []*call) error {
 	for _, c := range calls {
 		if c.swap != nil {
-			if err := f.swapClaim(ctx, c.swap); err != nil {
+			if err := c.damaged(f.swapClaim(ctx, c.swap)); err != nil {
 				return err
 			}
 			continue
 		}
 		old, err := scan(f.stmts.get.QueryRowContext(ctx, c.id), true)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
+			if err := c.damaged(err); err != nil {
+				return err
+			}
+			continue
 		}
 		live := &old
 		if err != nil {
@@ -109,6 +112,14 @@ func (s *Store) carryOut(ctx context.Context, f *file, calls []*call) error {
 		}
 	}
 	return s.sweep(ctx, f)
+}
+
+// damaged keeps the error of a row that can't be read for the call that wants the row: others of the commit go on.
+func (c *call) damaged(err error) error {
+	if _, ok := errors.AsType[*valueError](err); ok {
+		c.damage, err = err, nil
+	}
+	return err
 }
 
 // put writes a record; one that is new, or takes the place of one that has expired, whole.
