@@ -82,7 +82,10 @@ func (q *Queue) read(m types.Message) Letter {
 	if env, err := tasks.DecodeEnvelope([]byte(l.Body)); err != nil {
 		l.Malformed = err.Error()
 	} else {
-		l.JobID, l.Task, l.EnqueuedAt = env.ID, env.Task, env.EnqueuedAt
+		l.JobID, l.Task = env.ID, env.Task
+		if writable(env.EnqueuedAt) {
+			l.EnqueuedAt = env.EnqueuedAt
+		}
 	}
 	l.FailedAt = l.SentAt
 	text := func(name string) string { return aws.ToString(m.MessageAttributes[name].StringValue) }
@@ -97,7 +100,7 @@ func (q *Queue) read(m types.Message) Letter {
 		return l
 	}
 	l.Attempts = number(text(sqsqueue.AttributeAttempts))
-	if at, err := time.Parse(time.RFC3339, text(sqsqueue.AttributeFailedAt)); err == nil {
+	if at, err := time.Parse(time.RFC3339, text(sqsqueue.AttributeFailedAt)); err == nil && writable(at.UTC()) {
 		l.FailedAt = at.UTC()
 	}
 	return l
@@ -109,19 +112,26 @@ func system(m types.Message, name types.MessageSystemAttributeName) string {
 
 func sent(m types.Message) time.Time {
 	ms, err := strconv.ParseInt(system(m, types.MessageSystemAttributeNameSentTimestamp), 10, 64)
-	if err != nil {
-		return time.Time{}
+	if at := time.UnixMilli(ms).UTC(); err == nil && writable(at) {
+		return at
 	}
-	return time.UnixMilli(ms).UTC()
+	return time.Time{}
 }
 
-// number is 0 for what is none.
+// number is 0 for what is no count.
 func number(text string) int {
 	n, err := strconv.Atoi(text)
-	if err != nil {
+	if err != nil || n < 0 {
 		return 0
 	}
 	return n
+}
+
+// writable reports whether JSON can hold a time. One letter with another, which anybody may have sent, must not keep all
+// letters from being listed as JSON.
+func writable(t time.Time) bool {
+	_, err := t.MarshalJSON()
+	return err == nil
 }
 
 // A Filter says which letters are meant. Empty fields allow all.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,7 +121,10 @@ type queue struct {
 	fifo  bool
 }
 
-// queue finds out about a queue by its ARN (arn:partition:sqs:region:account:name), and tells the client its URL and its
+// queueARN is arn:partition:sqs:region:account:name. Its parts become those of a URL, so that they must not be anything else.
+var queueARN = regexp.MustCompile(`^arn:([a-z-]+):sqs:([a-z0-9-]+):([0-9]{12}):([A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo)$`)
+
+// queue finds out about a queue by its ARN, and tells the client its URL and its
 // dead-letter queue's, which saves a request and a permission.
 func (h *Handler) queue(arn string) (queue, error) {
 	h.mu.Lock()
@@ -128,16 +132,16 @@ func (h *Handler) queue(arn string) (queue, error) {
 	if q, ok := h.queues[arn]; ok {
 		return q, nil
 	}
-	part := strings.Split(arn, ":")
-	if len(part) != 6 || part[0] != "arn" || part[2] != "sqs" || part[5] == "" {
+	part := queueARN.FindStringSubmatch(arn)
+	if part == nil {
 		return queue{}, &EventError{Problem: fmt.Sprintf("a record's eventSourceARN is %q", arn)}
 	}
-	name := part[5]
+	partition, region, account, name := part[1], part[2], part[3], part[4]
 	q := queue{name: name, short: h.shortName(name), fifo: sqsqueue.IsFIFO(name)}
-	domain := map[string]string{"aws": "amazonaws.com", "aws-us-gov": "amazonaws.com", "aws-cn": "amazonaws.com.cn"}[part[1]]
+	domain := map[string]string{"aws": "amazonaws.com", "aws-us-gov": "amazonaws.com", "aws-cn": "amazonaws.com.cn"}[partition]
 	if domain != "" {
 		for _, known := range []string{name, sqsqueue.DeadLetterQueue(name)} {
-			h.client.Remember(known, fmt.Sprintf("https://sqs.%s.%s/%s/%s", part[3], domain, part[4], known))
+			h.client.Remember(known, fmt.Sprintf("https://sqs.%s.%s/%s/%s", region, domain, account, known))
 		}
 	}
 	h.queues[arn] = q

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/coretasks/core/lambdaworker"
+	"github.com/coretasks/core/tasks"
 )
 
 func eventOf(t testing.TB, n int) []byte {
@@ -60,16 +62,32 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// FuzzInvoke tries events of every shape: each is an error, or an answer that names only messages of the event.
+// queueURL is the only form that a queue's URL may have: an ARN must not name a host.
+var queueURL = regexp.MustCompile(`^https://(sqs\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[0-9]{12}|asked)/[A-Za-z0-9_-]{1,80}(\.fifo)?$`)
+
+// FuzzInvoke tries events of every shape: each is an error, or an answer that names only messages of the event. A message
+// that no task understands is let go only when its dead letter was sent, to a queue of SQS.
 func FuzzInvoke(f *testing.F) {
 	f.Add(eventOf(f, 2))
-	f.Add([]byte(`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"x","eventSourceARN":"arn:aws:sqs:r:1:q","attributes":{"ApproximateReceiveCount":"x"}}]}`))
-	f.Add([]byte(`{"Records":null,"detail-type":1}`))
-	h, err := lambdaworker.New(registry(), lambdaworker.SQS(&api{}), lambdaworker.Logger(slog.New(slog.DiscardHandler)))
-	if err != nil {
-		f.Fatal(err)
+	for _, seed := range []string{
+		`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"x","eventSourceARN":"arn:aws:sqs:r:1:q","attributes":{"ApproximateReceiveCount":"x"}}]}`,
+		`{"Records":null,"detail-type":1}`, `{"Records":[null]}`, `{"warmup":true,"Records":{}}`,
+		`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"x","eventSourceARN":"ARN"},{"eventSource":"aws:sqs","messageId":"1","body":"{}","eventSourceARN":"ARN"}]}`,
+		`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"{\"v\":1,\"id\":\"a\",\"task\":\"nope\",\"params\":{}}","eventSourceARN":"ARN","attributes":{"ApproximateReceiveCount":"9999999999999"}}]}`,
+		`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"x","eventSourceARN":"ARN","messageAttributes":{"a":{"dataType":"Binary","binaryValue":"AQ=="},"reason":{"stringValue":"r","dataType":"String"}}}]}`,
+	} {
+		for _, arn := range []string{
+			arn, arn + ".fifo", "arn:aws-cn:sqs:cn-north-1:123456789012:q", "arn:aws:sqs:evil.example/:123456789012:q", "arn:aws:sqs:r:../x:q", "arn:aws:sqs:::q", "arn:aws:sqs:r:123456789012:a/b",
+		} {
+			f.Add([]byte(strings.ReplaceAll(seed, "ARN", arn)))
+		}
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
+		sqs := &api{}
+		h, err := lambdaworker.New(registry(), lambdaworker.SQS(sqs), lambdaworker.Logger(slog.New(slog.DiscardHandler)))
+		if err != nil {
+			t.Fatal(err)
+		}
 		answer, err := h.Invoke(t.Context(), payload)
 		if err != nil {
 			return
@@ -80,13 +98,26 @@ func FuzzInvoke(f *testing.F) {
 			t.Fatalf("%s: %v", answer, err)
 		}
 		_ = json.Unmarshal(payload, &event) // it was read
-		ids := map[string]bool{}
+		ids, failed := map[string]bool{}, map[string]bool{}
 		for _, r := range event.Records {
 			ids[r.MessageId] = true
 		}
 		for _, item := range response.BatchItemFailures {
+			failed[item.ItemIdentifier] = true
 			if !ids[item.ItemIdentifier] {
 				t.Fatalf("%s names a message that %s lacks", answer, payload)
+			}
+		}
+		letters := map[string]bool{}
+		for i, entry := range sqs.sent {
+			letters[*entry.MessageBody] = true
+			if !queueURL.MatchString(sqs.sentTo[i]) {
+				t.Errorf("a dead letter was sent to %q", sqs.sentTo[i])
+			}
+		}
+		for _, r := range event.Records {
+			if _, err := tasks.DecodeEnvelope([]byte(r.Body)); err != nil && len(ids) > 0 && !failed[r.MessageId] && !letters[r.Body] {
+				t.Errorf("the message %q with the body %q is let go", r.MessageId, r.Body)
 			}
 		}
 	})
