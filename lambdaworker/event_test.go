@@ -72,14 +72,14 @@ func FuzzInvoke(f *testing.F) {
 	for _, seed := range []string{
 		`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"x","eventSourceARN":"arn:aws:sqs:r:1:q","attributes":{"ApproximateReceiveCount":"x"}}]}`,
 		`{"Records":null,"detail-type":1}`, `{"Records":[null]}`, `{"warmup":true,"Records":{}}`,
-		`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"x","eventSourceARN":"ARN"},{"eventSource":"aws:sqs","messageId":"1","body":"{}","eventSourceARN":"ARN"}]}`,
-		`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"{\"v\":1,\"id\":\"a\",\"task\":\"nope\",\"params\":{}}","eventSourceARN":"ARN","attributes":{"ApproximateReceiveCount":"9999999999999"}}]}`,
-		`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"x","eventSourceARN":"ARN","messageAttributes":{"a":{"dataType":"Binary","binaryValue":"AQ=="},"reason":{"stringValue":"r","dataType":"String"}}}]}`,
+		`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"x","eventSourceARN":"QUEUE"},{"eventSource":"aws:sqs","messageId":"1","body":"{}","eventSourceARN":"QUEUE"}]}`,
+		`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"{\"v\":1,\"id\":\"a\",\"task\":\"nope\",\"params\":{}}","eventSourceARN":"QUEUE","attributes":{"ApproximateReceiveCount":"9999999999999"}}]}`,
+		`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"x","eventSourceARN":"QUEUE","messageAttributes":{"a":{"dataType":"Binary","binaryValue":"AQ=="},"reason":{"stringValue":"r","dataType":"String"}}}]}`,
 	} {
 		for _, arn := range []string{
 			arn, arn + ".fifo", "arn:aws-cn:sqs:cn-north-1:123456789012:q", "arn:aws:sqs:evil.example/:123456789012:q", "arn:aws:sqs:r:../x:q", "arn:aws:sqs:::q", "arn:aws:sqs:r:123456789012:a/b",
 		} {
-			f.Add([]byte(strings.ReplaceAll(seed, "ARN", arn)))
+			f.Add([]byte(strings.ReplaceAll(seed, "QUEUE", arn)))
 		}
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {

@@ -53,6 +53,15 @@ func scan(from row, withResult bool) (results.Record, error) {
 	return r, nil
 }
 
+// scanJob reads the record of a job. The row is found by an index, which need not agree with it in a file that is damaged.
+func scanJob(from row, id string) (results.Record, error) {
+	r, err := scan(from, true)
+	if err == nil && r.ID != id {
+		err = &valueError{fmt.Sprintf("the index leads from job %q to job %q", id, r.ID)}
+	}
+	return r, err
+}
+
 // maxMilli is the end of the year 9999, beyond which RFC 3339, and so JSON, has no times.
 const maxMilli = 253_402_300_799_999
 
@@ -70,7 +79,7 @@ func (s *Store) Get(ctx context.Context, id string) (results.Record, error) {
 		return results.Record{}, err
 	}
 	defer done()
-	r, err := scan(f.reader.QueryRowContext(ctx, "SELECT "+columns+", result FROM jobs WHERE id = ?", id), true)
+	r, err := scanJob(f.reader.QueryRowContext(ctx, "SELECT "+columns+", result FROM jobs WHERE id = ?", id), id)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && s.rules.Live(&r) == nil {
 		return results.Record{}, &results.NotFoundError{ID: id}
 	}

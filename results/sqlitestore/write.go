@@ -91,7 +91,7 @@ func (s *Store) carryOut(ctx context.Context, f *file, calls []*call) error {
 			}
 			continue
 		}
-		old, err := scan(f.stmts.get.QueryRowContext(ctx, c.id), true)
+		old, err := scanJob(f.stmts.get.QueryRowContext(ctx, c.id), c.id)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			if err := c.damaged(err); err != nil {
 				return err
