@@ -185,11 +185,11 @@ func (e *Emulator) reopen(t *testing.T) {
 func FuzzStateFile(f *testing.F) {
 	running, ended := images(f)
 	for _, live := range []bool{false, true} {
-		for _, cut := range []uint32{0, 1, 15, 99, 100, 4095, 4096, 8191, 8192, 20_000} {
+		for _, cut := range []uint32{0, 1, 99, 511, 4096, 8191, 20_000} {
 			f.Add(live, false, cut, uint32(0), []byte(nil))
 			f.Add(live, true, cut, uint32(0), []byte(nil))
 		}
-		for _, at := range []uint32{0, 16, 18, 19, 20, 21, 24, 28, 32, 36, 44, 47, 56, 60, 63, 68, 92, 100, 103, 105, 4096, 4099, 4104, 8192, 16_384} {
+		for _, at := range []uint32{0, 16, 18, 19, 24, 28, 32, 47, 56, 60, 68, 100, 103, 105, 4096, 4152, 8192, 16_384} {
 			f.Add(live, false, ^uint32(0), at, []byte{1})
 			f.Add(live, true, ^uint32(0), at, []byte{0xff, 0, 0x80})
 		}
@@ -253,9 +253,13 @@ func FuzzStateRows(f *testing.F) {
 	number := func(column string, path string, n int64) { f.Add(column, path, byte('i'), "", n) }
 	text := func(column, path, s string) { f.Add(column, path, byte('t'), s, int64(0)) }
 	for _, column := range columns() {
-		number(column, "", -1)
 		number(column, "", 1<<63-1)
 		text(column, "", "\xff")
+	}
+	for _, column := range []string{"meta.value", "queues.id", "schedules.id", "messages.seq", "messages.queue", "messages.sent_at", "messages.receives"} {
+		number(column, "", -1)
+	}
+	for _, column := range []string{"queues.definition", "messages.attributes", "messages.received_at", "schedules.progress"} {
 		f.Add(column, "", byte('n'), "", int64(0))
 		f.Add(column, "", byte('d'), "", int64(0))
 	}
