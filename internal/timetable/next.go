@@ -7,8 +7,10 @@ const minutesOfDay = 24 * 60
 // next walks months, then days, then times of day, each by its set. The times that it tries are those of the clock on
 // the wall, which go up as instants do, since of a time that comes twice only the first counts.
 func (c *calendar) next(after time.Time, zone *time.Location) time.Time {
-	year, month, day := after.In(zone).Date()
-	from := after.In(zone).Hour()*60 + after.In(zone).Minute() + 1
+	after = after.In(zone)
+	year, month, day := after.Date()
+	hour, minute, _ := after.Clock()
+	from := hour*60 + minute + 1
 	for year <= lastYear {
 		for days := c.daysOf(year, month); ; {
 			d := days.from(day)
@@ -39,12 +41,8 @@ func (c *calendar) daysOf(year int, month time.Month) set {
 		return 0
 	}
 	weekday := int(time.Date(year, month, 1, 0, 0, 0, 0, time.UTC).Weekday())
-	var byWeekday set
-	for d := 1; d <= 31; d++ {
-		if c.weekdays.has((weekday + d - 1) % 7) {
-			byWeekday |= 1 << d
-		}
-	}
+	week := (c.weekdays>>weekday | c.weekdays<<(7-weekday)) & span(0, 6) // from the first of the month on
+	byWeekday := (week | week<<7 | week<<14 | week<<21 | week<<28) << 1
 	days := c.days & byWeekday
 	if c.either {
 		days = c.days | byWeekday
@@ -71,7 +69,7 @@ func (c *calendar) clock(from int) int {
 // instant returns the first instant at which the clock on the wall shows that time, if there is one.
 func instant(year int, month time.Month, day, clock int, zone *time.Location) (time.Time, bool) {
 	t := time.Date(year, month, day, clock/60, clock%60, 0, 0, zone)
-	if t.Hour()*60+t.Minute() != clock || t.Day() != day {
+	if hour, minute, _ := t.Clock(); hour*60+minute != clock || t.Day() != day {
 		return time.Time{}, false // the clock was put forward past it
 	}
 	// Of a time that comes twice, time.Date does not say which it returns. The other one, if t is the second, lies
