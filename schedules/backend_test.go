@@ -22,6 +22,7 @@ const role = "arn:aws:iam::000000000000:role/scheduler"
 // rawAPI is what the tests do behind the manager's back.
 type rawAPI interface {
 	schedules.API
+	DeleteScheduleGroup(context.Context, *scheduler.DeleteScheduleGroupInput, ...func(*scheduler.Options)) (*scheduler.DeleteScheduleGroupOutput, error)
 	TagResource(context.Context, *scheduler.TagResourceInput, ...func(*scheduler.Options)) (*scheduler.TagResourceOutput, error)
 }
 
