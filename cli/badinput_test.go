@@ -74,6 +74,8 @@ func TestBadInput(t *testing.T) {
 		"no such letter":         {args: "dlq show default j1", code: 1, want: `queue "default-dlq" has no dead letter of job "j1"`},
 		"redrive what":           {args: "dlq redrive default", code: 2, want: "say which letters: --job, --task, --reason, --since, or --all"},
 		"redrive all or some":    {args: "dlq redrive default --all --task note", code: 2, want: "exclude each other"},
+		"redrive at no rate":     {args: "dlq redrive default --all --rate NaN", code: 2, want: "--rate NaN is invalid"},
+		"redrive too slowly":     {args: "dlq redrive default --all --rate 0.01", code: 2, want: "--rate 0.01 is invalid: it must be at least 0.05 letters a second"},
 		"redrive backwards":      {args: "dlq redrive default --all --rate -1", code: 2, want: "--rate -1 is invalid"},
 		"redrive no such job":    {args: "dlq redrive default --job j1", code: 1, want: `has no dead letter of job "j1"`},
 		"purge what":             {args: "dlq purge default --yes", code: 2, want: "say which letters"},
@@ -149,6 +151,7 @@ func TestBadSurroundings(t *testing.T) {
 		"no region":                {env: creds[1:], args: []string{"worker"}, want: "no AWS region: set AWS_REGION"},
 		"no credentials":           {env: creds[:1], args: []string{"worker"}, want: "no AWS credentials: set AWS_ACCESS_KEY_ID"},
 		"no such profile":          {env: append(creds[:1:1], "AWS_PROFILE=nobody"), args: []string{"queues", "apply"}, want: "nobody"},
+		"a variable without http":  {env: append(creds, "AWS_ENDPOINT_URL=127.0.0.1:4566"), args: []string{"queues", "list"}, want: `AWS_ENDPOINT_URL="127.0.0.1:4566" is invalid: it must be a URL, such as http://127.0.0.1:4566`},
 		"a variable that is wrong": {env: append(creds, "CORE_CONCURRENCY=many"), args: []string{"worker"}, want: `CORE_CONCURRENCY="many" is invalid`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"time"
 
@@ -40,6 +41,13 @@ func (p *program) awsConfig(ctx context.Context) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SCHEDULER", "AWS_ENDPOINT_URL_DYNAMODB"} {
+		if text := os.Getenv(name); text != "" {
+			if at, err := url.Parse(text); err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
+				return aws.Config{}, usagef("%s=%q is invalid: it must be a URL, such as http://127.0.0.1:4566", name, text)
+			}
+		}
 	}
 	if cfg.Region == "" {
 		return aws.Config{}, errors.New("no AWS region: set AWS_REGION or a profile that has one, or use --local for the embedded queue")

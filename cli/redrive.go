@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,9 @@ import (
 	"github.com/coretasks/core/deadletters"
 	"github.com/coretasks/core/results"
 )
+
+// slowestRate is one letter in 20 s: a letter is held for [deadletters.Hold] while it waits for its turn.
+const slowestRate = 0.05
 
 func (p *program) dlqRedriveCommand() *cobra.Command {
 	var (
@@ -37,8 +41,8 @@ cancels it. It takes malformed letters along.`,
 			if err != nil {
 				return err
 			}
-			if rate < 0 {
-				return usagef("--rate %v is invalid: it must be more than 0 letters a second, or 0 for no limit", rate)
+			if math.IsNaN(rate) || math.IsInf(rate, 0) || rate < 0 || rate > 0 && rate < slowestRate {
+				return usagef("--rate %v is invalid: it must be at least %v letters a second, or 0 for no limit", rate, slowestRate)
 			}
 			return p.withRecords(cmd.Context(), args[0], func(q *deadletters.Queue, store results.Store) error {
 				if flags.all && store == nil && rate == float64(int(rate)) && rate <= deadletters.MaxMoveRate {
@@ -104,6 +108,7 @@ func printReport(w io.Writer, q *deadletters.Queue, r deadletters.Report) error 
 		n    int
 		text string
 	}{
+		{r.Unknown, "that may have been sent back, since the answer was lost; they stay, and the next redrive sends them again"},
 		{r.Finished, "deleted: their jobs have succeeded meanwhile"},
 		{r.Again, "left whose jobs were redriven a moment ago and are dead again"},
 		{r.Others, "left that do not match"},

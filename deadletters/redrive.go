@@ -43,6 +43,9 @@ const maxRefusals = 100
 // A Report is what a redrive has done.
 type Report struct {
 	Redriven int `json:"redriven"`
+	// Unknown is how many letters stay although they may have been sent back, since the answer was lost: the next redrive sends them
+	// again.
+	Unknown int `json:"unknown"`
 	// Finished is how many letters were deleted since their job has succeeded meanwhile, by its record.
 	Finished int `json:"finished"`
 	// Refused is how many matched and stay where they are, and Refusals names the first hundred of them.
@@ -299,6 +302,25 @@ func (l *Letter) diedBy() time.Time {
 	return l.FailedAt.Add(time.Second)
 }
 
+// sendTries is how often letters are sent that surely did not arrive, such as those of a request that was throttled.
+const sendTries = 5
+
+// request sends once, and again only where the letters did not arrive: each repetition by the SDK could put them on the queue
+// once more.
+func (d *redrive) request(ctx context.Context, in *sqs.SendMessageBatchInput) (*sqs.SendMessageBatchOutput, error) {
+	for try, wait := 1, 100*time.Millisecond; ; try, wait = try+1, 2*wait {
+		out, err := d.queue.api.SendMessageBatch(ctx, in, func(o *sqs.Options) { o.RetryMaxAttempts = 1 })
+		if err == nil || !sqsqueue.Unsent(err) || try == sendTries {
+			return out, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
 // send returns the letters that their queue has accepted. What it refused stays and is named.
 func (d *redrive) send(ctx context.Context, letters []held) (sent []held, err error) {
 	if len(letters) == 0 {
@@ -311,9 +333,16 @@ func (d *redrive) send(ctx context.Context, letters []held) (sent []held, err er
 			entries[i].MessageGroupId = aws.String(l.group)
 		}
 	}
-	out, err := d.queue.api.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(d.queue.sourceURL), Entries: entries})
+	out, err := d.request(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(d.queue.sourceURL), Entries: entries})
 	if err != nil {
-		return nil, sqsqueue.NewError("send", d.queue.source, err)
+		wrapped := sqsqueue.NewError("send", d.queue.source, err)
+		if sqsqueue.Unknown(err) || ctx.Err() != nil {
+			d.mu.Lock()
+			d.report.Unknown += len(letters)
+			d.mu.Unlock()
+			return nil, fmt.Errorf("%w: %w", tasks.ErrUnknownOutcome, wrapped)
+		}
+		return nil, wrapped
 	}
 	d.mu.Lock()
 	for _, e := range out.Successful {

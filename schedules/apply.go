@@ -96,7 +96,14 @@ func (m *Manager) change(ctx context.Context, c Change) error {
 		return wrap("create", "scheduler:CreateSchedule", m.group, c.Schedule, err)
 	case Update:
 		in := c.wanted.replacement(m.group, c.have, time.Now())
-		return m.update(ctx, in)
+		// EventBridge has no conditional update. Looked up as late as can be, a pause since the plan stays one.
+		return m.update(ctx, in, func(ctx context.Context) error {
+			now, err := m.api.GetSchedule(ctx, &scheduler.GetScheduleInput{Name: in.Name, GroupName: in.GroupName})
+			if err == nil {
+				in.State = now.State
+			}
+			return err
+		})
 	default:
 		in := &scheduler.DeleteScheduleInput{GroupName: aws.String(m.group), Name: aws.String(c.Schedule), ClientToken: token()}
 		_, err = call(ctx, func(ctx context.Context) (*scheduler.DeleteScheduleOutput, error) {
@@ -109,8 +116,14 @@ func (m *Manager) change(ctx context.Context, c Change) error {
 	}
 }
 
-func (m *Manager) update(ctx context.Context, in *scheduler.UpdateScheduleInput) error {
+// update replaces a schedule. What comes first, unless it is nil, does so at each try.
+func (m *Manager) update(ctx context.Context, in *scheduler.UpdateScheduleInput, first func(context.Context) error) error {
 	_, err := call(ctx, func(ctx context.Context) (*scheduler.UpdateScheduleOutput, error) {
+		if first != nil {
+			if err := first(ctx); err != nil {
+				return nil, err
+			}
+		}
 		return m.api.UpdateSchedule(ctx, in)
 	})
 	if missing(err) {

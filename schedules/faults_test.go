@@ -79,6 +79,35 @@ func many(n int, opts ...tasks.PeriodicOption) *tasks.Registry {
 	return tasks.NewRegistry(all...)
 }
 
+// A pause that comes after the plan, while the update is throttled, is not undone.
+func TestApplyKeepsAPauseMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := onEmulator(t)
+		apply(t, w.manager(t, many(1, tasks.Every(time.Hour)), w.api), many(1, tasks.Every(time.Hour)))
+		changed := many(1, tasks.Every(2*time.Hour))
+		paused := false
+		m := w.manager(t, changed, faulty{w.api, func(operation string) error {
+			if operation != "UpdateSchedule" || paused {
+				return nil
+			}
+			paused = true
+			if err := w.manager(t, changed, w.api).Pause(t.Context(), changed, "task-000"); err != nil {
+				t.Error(err)
+			}
+			return throttled()
+		}})
+		apply(t, m, changed)
+		if got := planned(t, m, changed); !paused || got != "" {
+			t.Errorf("afterwards the plan is %q", got)
+		}
+		list, err := w.api.ListSchedules(t.Context(), &scheduler.ListSchedulesInput{GroupName: aws.String(m.Group())})
+		if err != nil || len(list.Schedules) != 1 || list.Schedules[0].State != types.ScheduleStateDisabled {
+			t.Errorf("the schedule is not paused: %+v, %v", list, err)
+		}
+	})
+}
+
 func TestThreeHundredSchedulesUnderThrottling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

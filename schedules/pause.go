@@ -82,7 +82,7 @@ func (m *Manager) setState(ctx context.Context, r *tasks.Registry, task string, 
 		if now := time.Now(); in.StartDate != nil && in.StartDate.Before(now) {
 			in.StartDate = optional(spec.Start(now))
 		}
-		if err := m.update(ctx, in); err != nil {
+		if err := m.update(ctx, in, nil); err != nil {
 			return fmt.Errorf("task %q: %w", task, err)
 		}
 	}

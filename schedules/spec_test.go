@@ -162,7 +162,7 @@ func TestNamesOfSchedules(t *testing.T) {
 	seen := map[string]string{}
 	for _, s := range specs(t,
 		periodic("a", tasks.Every(time.Minute)), periodic(x64, tasks.Every(time.Minute)), periodic(x65, tasks.Every(time.Minute)),
-		periodic(x65+"1", tasks.Every(time.Minute)), periodic(strings.Repeat("x", 128), tasks.Every(time.Second)),
+		periodic(x65+"1", tasks.Every(time.Minute)), periodic(strings.Repeat("x", tasks.MaxPeriodicName), tasks.Every(time.Second)),
 		periodic("A.b_c-d", tasks.Cron("0 0 13 * 5")), periodic("A.b_c-d-0", tasks.Cron("@daily")), periodic("tick", tasks.Every(time.Second)),
 	) {
 		if !valid.MatchString(s.Name) {

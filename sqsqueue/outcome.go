@@ -52,6 +52,21 @@ func (a *attempts) outcome(err error) error {
 
 func unknown(err error) error { return fmt.Errorf("%w: %w", tasks.ErrUnknownOutcome, err) }
 
+// Unknown reports whether a request of a single try that failed with err may have been carried out all the same: it was sent, and
+// there was no answer, or one that does not say.
+func Unknown(err error) bool { return doubtful(err) }
+
+// Unsent reports whether a request that failed with err surely was not carried out, and may be worth repeating: nobody was there
+// to take it, or it was throttled.
+func Unsent(err error) bool {
+	var (
+		dial *net.OpError
+		dns  *net.DNSError
+		api  smithy.APIError
+	)
+	return errors.As(err, &dns) || errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &api) && isThrottle(api.ErrorCode())
+}
+
 // doubtful reports whether a request that failed like this may have been carried out: it was sent, and there was no answer, or
 // one that does not say (5xx).
 func doubtful(err error) bool {

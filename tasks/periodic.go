@@ -11,6 +11,9 @@ type PeriodicTask struct {
 	*definition
 }
 
+// MaxPeriodicName is how many characters the name of a periodic task can have: a tick's id adds up to 26, "@", the time and "+899s".
+const MaxPeriodicName = MaxJobID - 26
+
 // A PeriodicOption sets one property of a periodic task: each [Option] of a task, and what only a schedule has ([Cron],
 // [Every] and those that go with them), which [Define] does not take.
 type PeriodicOption interface {
@@ -48,6 +51,10 @@ func Periodic(name string, fn func(context.Context) error, opts ...PeriodicOptio
 			opt.periodic(&p)
 		}
 		d.info.Schedule = p.schedule.compile(d)
+		if len(name) > MaxPeriodicName {
+			d.refuse("the name is too long for a periodic task: it has %d characters, and the id of each tick's job, which is the name and a time, has room for %d",
+				len(name), MaxPeriodicName)
+		}
 	})}
 }
 

@@ -21,6 +21,25 @@ var (
 
 var _ tasks.AnyTask = (*tasks.PeriodicTask)(nil)
 
+// The id of a tick's job is the task's name and a time, and must be one that a job can have.
+func TestNamesOfPeriodicTasks(t *testing.T) {
+	t.Parallel()
+	longest := strings.Repeat("x", tasks.MaxPeriodicName)
+	for name, ok := range map[string]bool{longest: true, longest + "x": false} {
+		task := tasks.Periodic(name, func(context.Context) error { return nil }, tasks.Every(13*time.Second))
+		err := tasks.NewRegistry(task).Err()
+		if (err == nil) != ok || !ok && !strings.Contains(err.Error(), "the name is too long for a periodic task: it has 103 characters") {
+			t.Errorf("a name of %d characters: %v", len(name), err)
+		}
+		tick := time.Now()
+		for range 100 {
+			if tick = task.Info().Schedule.Next(tick); len(task.Info().Schedule.TickID(longest, tick)) > tasks.MaxJobID {
+				t.Fatalf("%s is no id of a job", task.Info().Schedule.TickID(longest, tick))
+			}
+		}
+	}
+}
+
 func TestOptionsOfAScheduleAreNotOptionsOfATask(t *testing.T) {
 	t.Parallel()
 	if reflect.TypeOf(tasks.Cron("@daily")).AssignableTo(reflect.TypeFor[tasks.Option]()) {
@@ -50,6 +69,9 @@ func TestPeriodicRefuses(t *testing.T) {
 		"cron wins over a wrong interval": {opts: []tasks.PeriodicOption{tasks.Every(17 * time.Second), daily}},
 		"a zone":                          {opts: []tasks.PeriodicOption{tasks.In("America/Sao_Paulo"), daily}},
 		"an unknown zone":                 {opts: []tasks.PeriodicOption{daily, tasks.In("Mars/Olympus")}, want: `task "p": In("Mars/Olympus"): there is no such time zone; use a name of the IANA time zone database`},
+		"a file beside the zones":         {opts: []tasks.PeriodicOption{daily, tasks.In("localtime")}, want: `In("localtime"): there is no such time zone`},
+		"a copy of the zones":             {opts: []tasks.PeriodicOption{daily, tasks.In("posix/Europe/Berlin")}, want: `In("posix/Europe/Berlin")`},
+		"zones with leap seconds":         {opts: []tasks.PeriodicOption{daily, tasks.In("right/UTC")}, want: `In("right/UTC")`},
 		"the zone of the machine":         {opts: []tasks.PeriodicOption{daily, tasks.In("Local")}, want: `In("Local")`},
 		"no zone":                         {opts: []tasks.PeriodicOption{daily, tasks.In("")}, want: `In("")`},
 		"a zone that is a path":           {opts: []tasks.PeriodicOption{daily, tasks.In("../passwd")}, want: `In("../passwd")`},

@@ -3,6 +3,8 @@ package tasks
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 	_ "time/tzdata" // Lambda's and scratch images have no time zones, and a schedule must mean the same everywhere
 
@@ -54,12 +56,19 @@ func Every(d time.Duration) PeriodicOption {
 func In(zone string) PeriodicOption {
 	return scheduleOption(func(p *periodicSettings) {
 		location, err := time.LoadLocation(zone)
-		if err != nil || zone == "" || zone == "Local" {
+		if err != nil || ofThisMachine(zone) {
 			p.def.refuse("In(%q): there is no such time zone; use a name of the IANA time zone database, such as \"America/Sao_Paulo\" or \"UTC\"", zone)
 			return
 		}
 		p.schedule.Location = location
 	})
+}
+
+// ofThisMachine reports whether a zone is none of the database's, although files of that name are found: elsewhere, and by
+// EventBridge, it would mean something else or nothing.
+func ofThisMachine(zone string) bool {
+	directory, _, _ := strings.Cut(zone, "/")
+	return slices.Contains([]string{"", "Local", "localtime", "posixrules", "posix", "right"}, directory)
 }
 
 // From is when the schedule starts: nothing is due before t.

@@ -85,10 +85,15 @@ func (s *schedule) mine() bool { return s.claim.Owner == s.owner && !s.claim.Pen
 
 // fire sends the job of a tick that this instance has claimed, and settles it. A shutdown does not stop it at once.
 func (s *schedule) fire(ctx context.Context, tick, giveUp time.Time) {
+	stopped := ctx
 	ctx, cancel := outlast(ctx)
 	defer cancel(nil)
+	until := giveUp
+	if turn := s.now().Add(Lease); !s.alone && turn.Before(giveUp) {
+		until = turn
+	}
 	release := s.keep(ctx, cancel)
-	err := s.send(ctx, tick, giveUp)
+	err := s.send(ctx, tick, until, giveUp)
 	release()
 	switch {
 	case errors.Is(context.Cause(ctx), errTaken):
@@ -98,12 +103,28 @@ func (s *schedule) fire(ctx context.Context, tick, giveUp time.Time) {
 		s.logger.Warn("a tick is left to other schedulers", "tick", tick.Format(time.RFC3339), "error", err)
 		s.giveBack(ctx)
 		return
+	case err != nil && !hopeless(err) && until.Before(giveUp):
+		// It may be this instance that is ill: others have their turn.
+		s.giveBack(ctx)
+		sleep(stopped, Lease)
+		return
 	case err != nil:
 		s.logger.Error("a tick is given up", "tick", tick.Format(time.RFC3339), "error", err)
 	}
-	// Until this is written, another instance may think that this one is dead, and send the job again.
-	s.retry(ctx, "a tick can't be marked as fired", func() error { return s.swap(ctx, Claim{Settled: tick, Owner: s.owner}) })
+	// Until this is written, another instance may think that this one is dead, and send the job again. A renewal whose answer was
+	// not waited for, or was lost, can have changed the claim: then it is still this instance's, and is written once more.
+	s.retry(ctx, "a tick can't be marked as fired", func() error {
+		for s.mine() && s.claim.Pending.Equal(tick) {
+			if err := s.swap(ctx, Claim{Settled: tick, Owner: s.owner}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
+
+// hopeless reports whether a send fails however often it is tried, by whomever.
+func hopeless(err error) bool { return errors.Is(err, tasks.ErrInvalidJobID) }
 
 // outlast returns a context that ends ShutdownTimeout after ctx, or when it is cancelled: it must be.
 func outlast(ctx context.Context) (context.Context, context.CancelCauseFunc) {
@@ -118,10 +139,9 @@ func outlast(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	}
 }
 
-// send tries until the queue has accepted the job, or giveUp has come.
-func (s *schedule) send(ctx context.Context, tick, giveUp time.Time) error {
+// send tries until the queue has accepted the job, or it has failed and a time has come. An attempt lasts until giveUp at the most.
+func (s *schedule) send(ctx context.Context, tick, until, giveUp time.Time) error {
 	id := s.when.TickID(s.name, tick)
-	said := false
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		job, err := s.attempt(ctx, id, giveUp)
 		now := s.now()
@@ -133,12 +153,12 @@ func (s *schedule) send(ctx context.Context, tick, giveUp time.Time) error {
 			return nil
 		case ctx.Err() != nil:
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
-		case now.Add(wait).After(giveUp):
+		case now.Add(wait).After(until), hopeless(err):
 			return err
 		}
-		if !said {
-			s.logger.Warn("a tick can't be sent; trying again", "tick", tick.Format(time.RFC3339), "until", giveUp.Format(time.RFC3339), "error", err)
-			said = true
+		if !s.complained.Equal(tick) {
+			s.logger.Warn("a tick can't be sent; trying again", "tick", tick.Format(time.RFC3339), "error", err)
+			s.complained = tick
 		}
 		sleep(ctx, wait)
 	}

@@ -21,6 +21,8 @@ type schedule struct {
 	// cursor is a time up to which no tick concerns this instance any more. It never goes back.
 	cursor time.Time
 	ahead  bool // it was said that the cursor lies in the future
+	// complained is the tick of which it was said last that it can't be sent.
+	complained time.Time
 }
 
 func (s *schedule) run(ctx context.Context) {

@@ -69,6 +69,7 @@ type Ticker struct {
 	cfg    Config
 	sender tasks.Sender
 	owner  string
+	alone  bool // no others share its claims
 	now    func() time.Time
 	tasks  []tasks.AnyTask
 }
@@ -79,13 +80,14 @@ func New(r *tasks.Registry, sender tasks.Sender, cfg Config) (*Ticker, error) {
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	if cfg.Claims == nil {
+	alone := cfg.Claims == nil
+	if alone {
 		cfg.Claims = newMemory()
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	t := &Ticker{cfg: cfg, sender: sender, owner: uuid.NewString(), now: time.Now}
+	t := &Ticker{cfg: cfg, sender: sender, owner: uuid.NewString(), alone: alone, now: time.Now}
 	for _, task := range r.Tasks() {
 		if task.Info().Schedule != nil {
 			t.tasks = append(t.tasks, task)
