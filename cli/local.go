@@ -20,10 +20,12 @@ import (
 // endpointFlags are those of the commands that serve the embedded queue.
 type endpointFlags struct {
 	allowRemote bool
+	allowHosts  []string
 }
 
 func (f *endpointFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.allowRemote, "allow-remote", false, "let --local-addr be other than loopback; whoever reaches it can run tasks")
+	cmd.Flags().StringSliceVar(&f.allowHosts, "allow-host", nil, "a name by which clients reach the embedded queue, besides localhost and addresses (repeatable)")
 }
 
 func (p *program) localCommand() *cobra.Command {
@@ -66,10 +68,7 @@ func (p *program) serveLocal(ctx context.Context, flags endpointFlags, do func(c
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w; choose another with CORE_STATE_DIR", err)
 	}
-	cfg := emulator.Config{Path: filepath.Join(dir, "queues.db"), BaseURL: "http://" + p.settings.localAddr, Logger: p.logger()}
-	if flags.allowRemote {
-		cfg.AllowedHosts = []string{"*"}
-	}
+	cfg := emulator.Config{Path: filepath.Join(dir, "queues.db"), BaseURL: "http://" + p.settings.localAddr, Logger: p.logger(), AllowedHosts: flags.allowHosts}
 	em, err := emulator.Open(cfg)
 	if err != nil {
 		return err
@@ -81,7 +80,7 @@ func (p *program) serveLocal(ctx context.Context, flags endpointFlags, do func(c
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	server := &http.Server{Handler: em.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: em.Handler(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 32 << 10, IdleTimeout: 2 * time.Minute}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)

@@ -19,8 +19,8 @@ type Config struct {
 	// BaseURL is the base of the queue URLs that calls in process get. Default "http://127.0.0.1:4560". Over HTTP the
 	// URL follows the request's Host header. A queue is found by its URL's path (/account/name): any host is accepted.
 	BaseURL string
-	// AllowedHosts are the host names, without port, that the HTTP handler answers to besides loopback (localhost,
-	// 127.0.0.0/8, ::1). "*" allows every host: do that only where no web browser can reach the port.
+	// AllowedHosts are the host names, without port, that the HTTP handler answers to besides localhost and IP addresses.
+	// Others are refused, since a web page can make a name of its own point here.
 	AllowedHosts []string
 	// Logger gets what the state file has to say; message bodies are never logged. Default: nothing is logged.
 	Logger *slog.Logger

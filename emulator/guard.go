@@ -11,8 +11,8 @@ import (
 
 // guard refuses what a web page may have sent: a name that was made to point here (DNS rebinding), another origin.
 func (e *Emulator) guard(r *http.Request) error {
-	if host := hostname(r.Host); !isLoopback(host) && !e.allowed(host) {
-		return faultDenied("The host %q is not served. Use a loopback address, or add the name to the allowed hosts.", host)
+	if host := hostname(r.Host); !isAddress(host) && !e.allowed(host) {
+		return faultDenied("The host %q is not served. Use an address, or allow the name (--allow-host).", host)
 	}
 	if origin := r.Header.Get("Origin"); origin != "" {
 		if u, err := url.Parse(origin); err != nil || !strings.EqualFold(u.Host, r.Host) || u.Host == "" {
@@ -27,7 +27,7 @@ func (e *Emulator) guard(r *http.Request) error {
 
 func (e *Emulator) allowed(host string) bool {
 	return slices.ContainsFunc(e.cfg.AllowedHosts, func(name string) bool {
-		return name == "*" || host != "" && strings.EqualFold(name, host)
+		return host != "" && strings.EqualFold(name, host)
 	})
 }
 
@@ -38,12 +38,13 @@ func hostname(host string) string {
 	return strings.Trim(host, "[]")
 }
 
-func isLoopback(host string) bool {
+// isAddress reports whether a host is an IP address or localhost: no name that somebody could make to point here.
+func isAddress(host string) bool {
 	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 		return true
 	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 func faultDenied(format string, args ...any) error {

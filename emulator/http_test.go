@@ -127,6 +127,7 @@ func TestProtocolErrors(t *testing.T) {
 		{"name that begins well", list, `{}`, host("127.0.0.1.evil.example"),
 			403, "com.amazon.coral.service#AccessDeniedException", ""},
 		{"no host", list, `{}`, host(""), 403, "com.amazon.coral.service#AccessDeniedException", ""},
+		{"an address", list, `{}`, host("172.17.0.2:4560"), 200, "", ""},
 		{"allowed name", list, `{}`, host("Queues.test:80"), 200, "", ""},
 		{"localhost", list, `{}`, host("localhost:4560"), 200, "", ""},
 		{"ipv6", list, `{}`, host("[::1]:4560"), 200, "", ""},

@@ -3,7 +3,6 @@ package emulator
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -186,7 +185,7 @@ func readRest(w http.ResponseWriter, r *http.Request) (*restRequest, error) {
 			return nil, newFault(coralPrefix+"SerializationException", "", "The Content-Type must be %s.", restContentType)
 		}
 	}
-	if req.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBytes)); err != nil {
+	if req.body, err = readBody(w, r); err != nil {
 		return nil, faultBody(err)
 	}
 	return req, nil

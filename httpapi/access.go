@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -72,8 +73,19 @@ func (a *API) sameSite(r *http.Request) error {
 	if a.cross.Check(r) != nil {
 		return refused
 	}
-	if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" && !a.trusted(r.Header.Get("Origin")) {
-		return refused
+	origin := r.Header.Get("Origin")
+	if a.trusted(origin) {
+		return nil
+	}
+	switch site := r.Header.Get("Sec-Fetch-Site"); site {
+	case "cross-site", "same-site": // the latter is also a page of another port
+		if r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+			return refused
+		}
+	case "": // a browser that says less
+		if at, err := url.Parse(origin); origin != "" && (err != nil || !strings.EqualFold(at.Host, r.Host)) {
+			return refused
+		}
 	}
 	return nil
 }

@@ -114,6 +114,9 @@ func TestOtherSites(t *testing.T) {
 		"other site cancels":       {"POST", "/jobs/waiting/cancel", "", []string{"Sec-Fetch-Site: cross-site"}, 403},
 		"other site reads":         {"GET", "/jobs", "", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"}, 403},
 		"other site opens streams": {"GET", "/jobs/waiting/events", "", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: cors", "Origin: https://evil.example"}, 403},
+		"other port reads":         {"GET", "/metrics", "", []string{"Sec-Fetch-Site: same-site", "Sec-Fetch-Mode: no-cors"}, 403},
+		"an old browser reads":     {"GET", "/jobs", "", []string{"Origin: http://evil.example"}, 403},
+		"an old browser's own":     {"GET", "/jobs", "", []string{"Origin: http://localhost:8000"}, 200},
 		"a link is followed":       {"GET", "/jobs", "", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"}, 200},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -58,9 +58,20 @@ func (e *environment) listen() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("serve the Runtime API: %w", err)
 	}
-	e.server = &http.Server{Handler: e.handler(), ReadHeaderTimeout: 10 * time.Second}
+	e.server = &http.Server{Handler: onlyProcess(listener.Addr().String(), e.handler()), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 32 << 10}
 	go func() { _ = e.server.Serve(listener) }() // until stop
 	return listener.Addr().String(), nil
+}
+
+// onlyProcess refuses what a web page may have sent: the process is given the address, and no runtime sends what browsers do.
+func onlyProcess(address string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != address || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Sec-Fetch-Mode") != "" {
+			http.Error(w, "the Runtime API is for the function's process only", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (e *environment) handler() http.Handler {
