@@ -65,8 +65,8 @@ type running struct {
 type progress struct {
 	began    time.Time
 	cancel   context.CancelCauseFunc // nil while the store has not answered
-	attempt  int // as the record counts it, which may be more than this delivery's own number
-	requeues int // of the record
+	attempt  int                     // as the record counts it, which may be more than this delivery's own number
+	requeues int                     // of the record
 	fraction float64
 	text     string
 	at       time.Time

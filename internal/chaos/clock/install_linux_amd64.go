@@ -17,7 +17,7 @@ const Supported = true
 // The assembly's: the address of the function that stands before the kernel's, as C calls it, and the kernel's own.
 var (
 	steppedAddr uint64
-	realAddr    uint64
+	realAddr    uint64 //nolint:unused // the assembly reads it
 )
 
 const word = 8
