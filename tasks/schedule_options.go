@@ -111,7 +111,7 @@ func CatchUp() PeriodicOption {
 }
 
 // MaxEventAge is how long EventBridge tries to put a tick's message on the queue before it gives up: whole seconds from
-// 60 s to 24 h. The default is the time between two ticks, but at least 60 s and at most [DefaultMaxEventAge]. It is not
+// 60 s to 24 h. The default is the time between two firings, but at least 60 s and at most [DefaultMaxEventAge]. It is not
 // about the task's own retries, which [MaxRetries] sets.
 func MaxEventAge(d time.Duration) PeriodicOption {
 	return scheduleOption(func(p *periodicSettings) {
@@ -166,7 +166,7 @@ func (s scheduleSettings) compile(d *definition) *Schedule {
 	}
 	gap := s.timetable.Gap()
 	if s.MaxEventAge == 0 {
-		s.MaxEventAge = min(max(gap, MinEventAge), DefaultMaxEventAge)
+		s.MaxEventAge = min(max(s.timetable.FiringGap(), MinEventAge), DefaultMaxEventAge)
 	}
 	switch {
 	case s.FlexibleWindow >= gap:

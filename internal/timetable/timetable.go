@@ -76,3 +76,6 @@ func short(d time.Duration) string {
 	}
 	return s
 }
+
+// FiringGap is the shortest time between two firings of EventBridge. One firing sends all ticks of a pattern.
+func (t *Timetable) FiringGap() time.Duration { return max(t.Gap(), t.pattern) }
