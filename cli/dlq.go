@@ -40,7 +40,7 @@ type letterFlags struct {
 func (f *letterFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.task, "task", "", "only letters of this task")
 	flags.StringVar(&f.reason, "reason", "", "only letters with this reason: permanent, exhausted, timeout, panic, unknown-task, malformed or max-receives")
-	flags.DurationVar(&f.since, "since", 0, "only letters of jobs that failed within this time, such as 2h")
+	flags.DurationVar(&f.since, "since", 0, "only letters of jobs that failed within this time, such as 2h, and those that SQS moved, of which nobody knows when")
 }
 
 func reasons() []tasks.Reason {

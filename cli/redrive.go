@@ -68,6 +68,7 @@ func (p *program) move(ctx context.Context, q *deadletters.Queue, rate int) erro
 		}
 		return err
 	}
+	p.tellHidden(ctx, q)
 	return p.print(deadletters.Report{Redriven: moved}, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "%s moved to %q\n", letters(moved), q.Source())
 		return err
@@ -134,6 +135,14 @@ func printReport(w io.Writer, q *deadletters.Queue, r deadletters.Report) error 
 	return nil
 }
 
+// tellHidden says that a queue has letters which were left out, since somebody else holds them.
+func (p *program) tellHidden(ctx context.Context, q *deadletters.Queue) {
+	depth, err := q.Depth(ctx)
+	if err == nil && depth.Hidden > 0 {
+		p.say("%s held by another process and left out: they are back within %v, unless it is still at work", letters(depth.Hidden), deadletters.Hold)
+	}
+}
+
 func (p *program) dlqPurgeCommand() *cobra.Command {
 	var (
 		flags choiceFlags
@@ -165,7 +174,7 @@ func (p *program) purge(ctx context.Context, q *deadletters.Queue, filter deadle
 	if err := p.canAsk(yes); err != nil {
 		return err
 	}
-	filter.SentBy = time.Now()
+	var asked []deadletters.Letter // nil: all that are there
 	if !yes {
 		list, err := q.List(ctx, filter)
 		if err != nil {
@@ -178,9 +187,10 @@ func (p *program) purge(ctx context.Context, q *deadletters.Queue, filter deadle
 		if err := p.ask(question); err != nil {
 			return err
 		}
+		asked = list.Letters
 	}
 	show := p.newTally("deleted")
-	n, err := q.Purge(ctx, filter, show.progress)
+	n, err := q.Purge(ctx, filter, asked, show.progress)
 	show.done()
 	if errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("interrupted after %s deleted", letters(n))
@@ -188,6 +198,7 @@ func (p *program) purge(ctx context.Context, q *deadletters.Queue, filter deadle
 	if err != nil {
 		return err
 	}
+	p.tellHidden(ctx, q)
 	return p.print(purged{Deleted: n}, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "%s deleted from %q\n", letters(n), q.Name())
 		return err

@@ -140,8 +140,8 @@ type Filter struct {
 	ID     string
 	Task   string
 	Reason tasks.Reason
-	// Since bounds [Letter].FailedAt, SentBy [Letter].SentAt.
-	Since, SentBy time.Time
+	// Since bounds [Letter].FailedAt. Letters that SQS moved match whatever it is: when that was, nobody knows.
+	Since time.Time
 }
 
 // Match reports whether a letter is meant.
@@ -150,8 +150,7 @@ func (f Filter) Match(l Letter) bool {
 	case f.ID != "" && f.ID != l.JobID && f.ID != l.MessageID,
 		f.Task != "" && f.Task != l.Task,
 		f.Reason != "" && f.Reason != l.Reason,
-		!f.Since.IsZero() && l.FailedAt.Before(f.Since),
-		!f.SentBy.IsZero() && l.SentAt.After(f.SentBy):
+		!f.Since.IsZero() && l.FailedAt.Before(f.Since) && !l.movedBySQS():
 		return false
 	}
 	return true

@@ -80,6 +80,10 @@ func (q *Queue) List(ctx context.Context, f Filter) (Listing, error) {
 		return nil
 	}
 	err = w.run(ctx)
+	// Another list that runs at the same time holds letters, which this one has not seen.
+	if after, depthErr := q.Depth(ctx); depthErr == nil {
+		out.Hidden = max(out.Hidden, after.Hidden)
+	}
 	out.Counts = make([]Count, 0, len(counts))
 	for _, c := range counts {
 		out.Counts = append(out.Counts, *c)

@@ -7,9 +7,14 @@ import (
 
 // Purge deletes the letters that match, one by one rather than by SQS's PurgeQueue: that takes up to a minute, in which
 // it also deletes letters that come meanwhile, which nobody has looked at. It may be interrupted, and run again.
-// Give the filter a SentBy, so that only letters go that were there when somebody decided. It returns how many were deleted.
-func (q *Queue) Purge(ctx context.Context, f Filter, progress func(Progress)) (int, error) {
+// With among, which is what [Queue.List] gave, only letters go that were there when somebody decided; nil means all. It returns how
+// many were deleted.
+func (q *Queue) Purge(ctx context.Context, f Filter, among []Letter, progress func(Progress)) (int, error) {
 	var mu sync.Mutex
+	seen := make(map[string]bool, len(among))
+	for _, l := range among {
+		seen[l.MessageID] = true
+	}
 	depth, err := q.Depth(ctx)
 	if err != nil {
 		return 0, err
@@ -20,7 +25,7 @@ func (q *Queue) Purge(ctx context.Context, f Filter, progress func(Progress)) (i
 		match := make([]held, 0, len(letters))
 		others := 0
 		for _, l := range letters {
-			if f.Match(l.Letter) {
+			if f.Match(l.Letter) && (among == nil || seen[l.MessageID]) {
 				match = append(match, l)
 			} else if !l.again {
 				others++

@@ -42,7 +42,7 @@ func testList(d *Desk) {
 		{"a task", deadletters.Filter{Task: "u"}, "d c", 4},
 		{"a reason and a task", deadletters.Filter{Task: "u", Reason: tasks.ReasonPermanent}, "c", 5},
 		{"since", deadletters.Filter{Reason: tasks.ReasonExhausted, Since: hour.Add(time.Minute)}, "d b", 4},
-		{"sent by", deadletters.Filter{SentBy: hour}, "", 6},
+		{"since, and of unknown time", deadletters.Filter{Since: time.Now().Add(time.Hour)}, "e", 5},
 		{"without a reason", deadletters.Filter{Reason: deadletters.ReasonMaxReceives}, "e", 5},
 		{"none", deadletters.Filter{Task: "v"}, "", 6},
 	} {
