@@ -2,6 +2,7 @@ package dynamotest
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -152,7 +153,12 @@ func TestCost(t *testing.T) {
 		{"Start without a record", 1, 2, func() { start("c", 1) }},
 		{"End with 9 KB more", 1, 12, func() { end("c", 1, results.Succeeded, `"`+strings.Repeat("x", 9<<10)+`"`) }},
 		{"Cancel, queued", 1, 3, func() { cancel("d") }},
-		{"Start of a duplicate", 2, 2, func() { start("e", 1) }},
+		{"Start of a duplicate", 1, unknown, func() { // refused by a condition, of which DynamoDB Local tells no cost
+			_, err := s.Start(ctx, results.Start{ID: "e", Task: "t", Queue: "q", Attempt: 1, At: later()})
+			if !errors.Is(err, results.ErrRunning) {
+				t.Error(err)
+			}
+		}},
 		{"Cancel, running", 2, 2, func() { cancel("f") }},
 		{"Get", 1, 1, func() { _, err := s.Get(ctx, "a"); must(err) }},
 		{"CancelRequested", 1, 1.5, func() { _, err := s.CancelRequested(ctx, []string{"a", "b", "e"}); must(err) }},
