@@ -13,10 +13,16 @@ func (w *world) checkLeaks(ctx context.Context, l *Ledger) {
 		l.violate("no worker can be started at the end: %v", err)
 		return
 	}
+	young := fresh.pid()
+	// A busy machine takes its time to start a process.
+	for until := time.Now().Add(30 * time.Second); len(samples(w.Dir, young)) == 0 && time.Now().Before(until); {
+		if !sleep(ctx, 100*time.Millisecond) {
+			return
+		}
+	}
 	if !sleep(ctx, 4*time.Second) {
 		return
 	}
-	young := fresh.pid()
 	old := w.workers[0].pid()
 	a, b := samples(w.Dir, young), samples(w.Dir, old)
 	if len(a) == 0 || len(b) == 0 {
