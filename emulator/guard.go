@@ -40,7 +40,8 @@ func hostname(host string) string {
 
 // isAddress reports whether a host is an IP address or localhost: no name that somebody could make to point here.
 func isAddress(host string) bool {
-	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
 	}
 	_, err := netip.ParseAddr(host)

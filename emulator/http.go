@@ -28,6 +28,8 @@ const (
 // unasked: an X-Amz-Target header or, for schedules, the content type of JSON.
 func (e *Emulator) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Also for a request that is refused: the server reads its body to the end before the connection's next one.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // a test's recorder has none
 		if r.URL.Path == "/_core/health" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"status":"ok"}`)
@@ -125,13 +127,11 @@ func writeError(w http.ResponseWriter, err error) {
 // bodyTimeout is how long a request's body may take to arrive.
 const bodyTimeout = 20 * time.Second
 
-// readBody reads a request's body, of bounded size and in bounded time. An answer may take longer: receives wait.
+// readBody reads a request's body, of bounded size, and ends the time for it. An answer may take longer: receives wait.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // a recorder of a test has none
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBytes))
 	if err == nil {
-		_ = control.SetReadDeadline(time.Time{})
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
 	return body, err
 }

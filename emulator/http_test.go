@@ -138,6 +138,9 @@ func TestProtocolErrors(t *testing.T) {
 		{"other port's page", list, `{}`, header("Origin", "http://127.0.0.1:3000"),
 			403, "com.amazon.coral.service#AccessDeniedException", ""},
 		{"own origin", list, `{}`, header("Origin", "http://127.0.0.1:4560"), 200, "", ""},
+		{"a name of localhost", list, `{}`, host("queue.localhost:4560"), 200, "", ""},
+		{"a page of another port", list, `{}`, header("Sec-Fetch-Site", "same-site"),
+			403, "com.amazon.coral.service#AccessDeniedException", ""},
 		{"cross-site fetch", list, `{}`, header("Sec-Fetch-Site", "cross-site"),
 			403, "com.amazon.coral.service#AccessDeniedException", ""},
 	}

@@ -79,7 +79,7 @@ func (a *API) sameSite(r *http.Request) error {
 	}
 	switch site := r.Header.Get("Sec-Fetch-Site"); site {
 	case "cross-site", "same-site": // the latter is also a page of another port
-		if r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+		if dest := r.Header.Get("Sec-Fetch-Dest"); r.Header.Get("Sec-Fetch-Mode") != "navigate" || dest != "" && dest != "document" {
 			return refused
 		}
 	case "": // a browser that says less

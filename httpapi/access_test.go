@@ -117,6 +117,8 @@ func TestOtherSites(t *testing.T) {
 		"other port reads":         {"GET", "/metrics", "", []string{"Sec-Fetch-Site: same-site", "Sec-Fetch-Mode: no-cors"}, 403},
 		"an old browser reads":     {"GET", "/jobs", "", []string{"Origin: http://evil.example"}, 403},
 		"an old browser's own":     {"GET", "/jobs", "", []string{"Origin: http://localhost:8000"}, 200},
+		"health is for everybody":  {"GET", "/healthz", "", []string{"Sec-Fetch-Site: cross-site", "Origin: http://evil.example"}, 200},
+		"a frame":                  {"GET", "/jobs", "", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe"}, 403},
 		"a link is followed":       {"GET", "/jobs", "", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"}, 200},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -113,8 +113,10 @@ func (a *API) dispatch(w *response, r *http.Request) error {
 			return err
 		}
 	}
-	if err := a.sameSite(r); err != nil {
-		return err
+	if rt == nil || !rt.open {
+		if err := a.sameSite(r); err != nil {
+			return err
+		}
 	}
 	if rt == nil {
 		return newProblem(http.StatusNotFound, slugNotFound, "The routes are described at "+a.link("openapi.json")+".")

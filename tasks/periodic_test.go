@@ -159,7 +159,7 @@ func TestScheduleOfAPeriodicTask(t *testing.T) {
 func TestScheduleDefaults(t *testing.T) {
 	t.Parallel()
 	for every, age := range map[time.Duration]time.Duration{
-		time.Second: time.Minute, 5 * time.Minute: 5 * time.Minute, time.Hour: time.Hour, 48 * time.Hour: time.Hour,
+		time.Second: time.Minute, 45 * time.Second: 3 * time.Minute, 5 * time.Minute: 5 * time.Minute, time.Hour: time.Hour, 48 * time.Hour: time.Hour,
 	} {
 		s := tasks.Periodic("p", nothing, tasks.Every(every)).Info().Schedule
 		if s.Every != every || s.Cron != "" || s.Location != time.UTC || s.MaxEventAge != age || s.FireRetries != 185 || s.CatchUp || s.FlexibleWindow != 0 {

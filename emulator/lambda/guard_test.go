@@ -18,6 +18,8 @@ func TestRuntimeAPIRefusesPages(t *testing.T) {
 		"a rebound name":    {host: "evil.example:9001", status: 403},
 		"another port":      {host: "127.0.0.1:9002", status: 403},
 		"a page":            {host: "127.0.0.1:9001", header: "Origin", status: 403},
+		"a stylesheet":      {host: "127.0.0.1:9001", header: "Sec-Fetch-Dest", status: 403},
+		"a link":            {host: "127.0.0.1:9001", header: "Referer", status: 403},
 		"an image, no-cors": {host: "127.0.0.1:9001", header: "Sec-Fetch-Site", status: 403},
 	} {
 		t.Run(name, func(t *testing.T) {

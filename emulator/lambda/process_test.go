@@ -42,6 +42,17 @@ func function(mode string) {
 	case "init-hangs":
 		time.Sleep(time.Hour)
 	}
+	if mode == "page" { // what a web page would send, and then as ever
+		request, err := http.NewRequest(http.MethodGet, base+"invocation/next", nil)
+		if err != nil {
+			os.Exit(9)
+		}
+		request.Header.Set("Origin", "http://evil.example")
+		if response, err := http.DefaultClient.Do(request); err != nil || response.StatusCode != http.StatusForbidden {
+			os.Exit(5)
+		}
+		mode = "echo"
+	}
 	for n := 1; ; n++ {
 		response, err := http.Get(base + "invocation/next")
 		if err != nil {
@@ -86,7 +97,7 @@ func newProcess(t *testing.T, mode string) *lambda.Process {
 
 func TestRuntimeAPI(t *testing.T) {
 	t.Parallel()
-	p := newProcess(t, "echo")
+	p := newProcess(t, "page")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for n := 1; n <= 3; n++ {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -66,12 +67,23 @@ func (e *environment) listen() (string, error) {
 // onlyProcess refuses what a web page may have sent: the process is given the address, and no runtime sends what browsers do.
 func onlyProcess(address string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Host != address || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Sec-Fetch-Mode") != "" {
+		if r.Host != address || ofBrowser(r.Header) {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second)) // its body is not waited for
 			http.Error(w, "the Runtime API is for the function's process only", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// ofBrowser reports whether a request has headers that only browsers send.
+func ofBrowser(h http.Header) bool {
+	for name := range h {
+		if name == "Origin" || name == "Referer" || strings.HasPrefix(name, "Sec-Fetch-") {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *environment) handler() http.Handler {

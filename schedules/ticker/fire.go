@@ -190,11 +190,14 @@ func (s *schedule) keep(ctx context.Context, cancel context.CancelCauseFunc) (st
 	}
 }
 
-// giveBack lets another instance have the tick at once.
+// giveBack lets another instance have the tick at once. As in fire, a renewal without an answer can have changed the claim.
 func (s *schedule) giveBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRetry)
 	defer cancel()
-	if err := s.swap(ctx, Claim{Settled: s.claim.Settled}); err != nil {
-		s.logger.Warn("a claim could not be given back; other schedulers wait for it", "for", Lease, "error", err)
+	for s.mine() {
+		if err := s.swap(ctx, Claim{Settled: s.claim.Settled}); err != nil {
+			s.logger.Warn("a claim could not be given back; other schedulers wait for it", "for", Lease, "error", err)
+			return
+		}
 	}
 }

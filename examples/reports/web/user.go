@@ -66,7 +66,9 @@ func (a *app) local(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		client, err := netip.ParseAddrPort(r.RemoteAddr)
-		if err != nil || !client.Addr().Unmap().IsLoopback() || !loopback(r.Host) {
+		// Whoever a proxy speaks for is somewhere else.
+		forwarded := r.Header.Get("Forwarded") != "" || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("X-Real-Ip") != ""
+		if err != nil || forwarded || !client.Addr().Unmap().IsLoopback() || !loopback(r.Host) {
 			a.fail(w, http.StatusForbidden, "this page has no real sign-in, so it is served only on the machine that it runs on")
 			return
 		}
