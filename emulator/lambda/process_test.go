@@ -48,9 +48,11 @@ func function(mode string) {
 			os.Exit(9)
 		}
 		request.Header.Set("Origin", "http://evil.example")
-		if response, err := http.DefaultClient.Do(request); err != nil || response.StatusCode != http.StatusForbidden {
+		response, err := http.DefaultClient.Do(request)
+		if err != nil || response.StatusCode != http.StatusForbidden {
 			os.Exit(5)
 		}
+		_ = response.Body.Close()
 		mode = "echo"
 	}
 	for n := 1; ; n++ {
