@@ -44,9 +44,7 @@ func (p *program) withSchedules(ctx context.Context, do func(*schedules.Manager)
 }
 
 func (p *program) manager(api schedules.API, queues schedules.Queues, role string) (*schedules.Manager, error) {
-	manager, err := schedules.New(api, queues, schedules.Config{
-		Prefix: p.settings.prefix, Application: p.application(), RoleARN: role,
-	})
+	manager, err := schedules.New(api, queues, p.schedulesConfig(role))
 	if err != nil {
 		return nil, &usageError{err: err}
 	}
@@ -63,7 +61,7 @@ func (p *program) later(api schedules.API) (*schedules.Later, error) {
 	if role == "" {
 		return nil, nil //nolint:nilnil // none is a setting, not an error
 	}
-	later, err := schedules.NewLater(api, schedules.Config{Prefix: p.settings.prefix, Application: p.application(), RoleARN: role})
+	later, err := schedules.NewLater(api, p.schedulesConfig(role))
 	if err != nil {
 		return nil, &usageError{err: err}
 	}
@@ -111,19 +109,24 @@ func standIn(endpoint *string) bool {
 
 var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
 
-// application names the program's schedule group: by the flag, or by the last part of its module's path, which all
-// commands of a program share.
-func (p *program) application() string {
-	if p.settings.application != "" {
-		return p.settings.application
+// schedulesConfig says whose schedules the program's are: by the flag, or by its module, whose path is looked at too.
+func (p *program) schedulesConfig(role string) schedules.Config {
+	cfg := schedules.Config{Prefix: p.settings.prefix, Application: p.settings.application, RoleARN: role}
+	if cfg.Application == "" {
+		cfg.Application, cfg.Module = ofModule()
 	}
+	return cfg
+}
+
+// ofModule names the program after the last part of its module's path, which all commands of a program share.
+func ofModule() (name, module string) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Path == "" {
-		return "core"
+		return "core", ""
 	}
-	module := info.Main.Path
-	if majorVersion.MatchString(path.Base(module)) {
-		module = path.Dir(module)
+	module = info.Main.Path
+	if major := path.Base(module); majorVersion.MatchString(major) {
+		return path.Base(path.Dir(module)), path.Dir(module)
 	}
-	return path.Base(module)
+	return path.Base(module), module
 }

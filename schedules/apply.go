@@ -42,7 +42,7 @@ func (m *Manager) Apply(ctx context.Context, r *tasks.Registry) (*Plan, error) {
 			done.Unchanged = plan.Unchanged
 		}
 		if plan.CreateGroup {
-			if err := makeGroup(ctx, m.api, m.group, m.cfg.Application); err != nil {
+			if err := makeGroup(ctx, m.api, m.group, m.cfg); err != nil {
 				return done, err
 			}
 			done.CreateGroup = true

@@ -207,6 +207,35 @@ func TestAForeignGroupIsLeftAlone(t *testing.T) {
 	})
 }
 
+// Programs of two modules can bear one name: neither prunes the other's schedules. A name that somebody chose is taken as it is.
+func TestGroupOfAnotherModule(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		r := tasks.NewRegistry(periodic("ours", tasks.Every(time.Hour)))
+		theirs := tasks.NewRegistry(periodic("theirs", tasks.Every(time.Hour)))
+		w.manager(t, r, w.api) // makes the queues
+		of := func(module string) *schedules.Manager {
+			m, err := schedules.New(w.api, w.client, schedules.Config{Application: w.app, Module: module, RoleARN: role})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m
+		}
+		if got := apply(t, of("example.com/acme/shop"), r); got != "create ours" {
+			t.Errorf("it did %q", got)
+		}
+		_, err := of("example.com/other/shop").Apply(t.Context(), theirs)
+		if !is[*schedules.ForeignGroupError](err) || !strings.Contains(err.Error(), "belongs to the module example.com/acme/shop, and this program is of the module example.com/other/shop") {
+			t.Errorf("another module's: %v", err)
+		}
+		w.get(t, "ours")
+		for what, m := range map[string]*schedules.Manager{"the same module": of("example.com/acme/shop"), "a name that was chosen": of("")} {
+			if got := planned(t, m, r); got != "" {
+				t.Errorf("%s: the plan is %q", what, got)
+			}
+		}
+	})
+}
+
 func TestTwoAppliesAtOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		var old, next []tasks.Definition

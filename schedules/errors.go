@@ -52,14 +52,20 @@ type ForeignGroupError struct {
 	Group string
 	// Owner is the application that the group's tag names, or empty where it has none.
 	Owner string
-	// Application is this one.
-	Application string
+	// OwnerModule is the module that the group's tag names, or empty where it has none.
+	OwnerModule string
+	// Application and Module are this one's.
+	Application, Module string
 }
 
 func (e *ForeignGroupError) Error() string {
 	if e.Owner == "" {
 		return fmt.Sprintf("schedule group %q has no tag %s, so it may be somebody else's; tag it %s=%s to hand it over, or choose another name with --application",
 			e.Group, OwnerTag, OwnerTag, e.Application)
+	}
+	if e.Owner == e.Application {
+		return fmt.Sprintf("schedule group %q belongs to the module %s, and this program is of the module %s, with the same name; choose another name with --application "+
+			"(or this one, %s, if the two define the same tasks), or another --queue-prefix", e.Group, e.OwnerModule, e.Module, e.Application)
 	}
 	return fmt.Sprintf("schedule group %q belongs to the application %q, and this is %q; choose another name with --application, or another --queue-prefix",
 		e.Group, e.Owner, e.Application)

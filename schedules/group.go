@@ -8,6 +8,10 @@ import (
 // OwnerTag is the tag of a schedule group that holds the name of the application which owns it.
 const OwnerTag = "core:application"
 
+// ModuleTag is the tag of a schedule group that holds the path of the module of the program that made it, where it is known:
+// programs of different modules can bear one name.
+const ModuleTag = "core:module"
+
 // laterSuffix ends the name of the group of an application's one-time schedules.
 const laterSuffix = "-later"
 

@@ -29,7 +29,7 @@ const ahead = time.Minute
 type Later struct {
 	api         API
 	group, role string
-	application string
+	cfg         Config
 }
 
 var _ sqsqueue.Later = (*Later)(nil)
@@ -46,7 +46,7 @@ func NewLater(api API, cfg Config) (*Later, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Later{api: api, group: group, role: cfg.RoleARN, application: cfg.Application}, nil
+	return &Later{api: api, group: group, role: cfg.RoleARN, cfg: cfg}, nil
 }
 
 // Keep implements [sqsqueue.Later]. A job that is kept already gets the new time and message.
@@ -74,7 +74,7 @@ func (l *Later) Keep(ctx context.Context, job sqsqueue.LaterJob) error {
 		})
 		switch {
 		case missing(err):
-			if err := makeGroup(ctx, l.api, l.group, l.application); err != nil {
+			if err := makeGroup(ctx, l.api, l.group, l.cfg); err != nil {
 				return err
 			}
 		case taken(err):

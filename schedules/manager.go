@@ -18,6 +18,9 @@ type Config struct {
 	Prefix string
 	// Application names the groups and is the value of their tag [OwnerTag]. See [GroupName] for its limits.
 	Application string
+	// Module is the path of the program's module, and the value of the groups' tag [ModuleTag]. A group that has another one is
+	// refused. Empty, which is for names that somebody chose, and on groups without the tag, there is no such check.
+	Module string
 	// RoleARN is the role that EventBridge assumes to put messages on the queues and their dead-letter queues. Whoever
 	// writes schedules needs iam:PassRole on it.
 	RoleARN string
@@ -50,7 +53,7 @@ func New(api API, queues Queues, cfg Config) (*Manager, error) {
 func (m *Manager) Group() string { return m.group }
 
 // owned reports whether the group exists. A group that is not the application's is a [*ForeignGroupError].
-func owned(ctx context.Context, api API, group, application string) (bool, error) {
+func owned(ctx context.Context, api API, group string, cfg Config) (bool, error) {
 	out, err := call(ctx, func(ctx context.Context) (*scheduler.GetScheduleGroupOutput, error) {
 		return api.GetScheduleGroup(ctx, &scheduler.GetScheduleGroupInput{Name: aws.String(group)})
 	})
@@ -69,29 +72,35 @@ func owned(ctx context.Context, api API, group, application string) (bool, error
 	if err != nil {
 		return false, wrap("read", "scheduler:ListTagsForResource", group, "", err)
 	}
-	owner := ""
+	owner, module := "", ""
 	for _, tag := range tags.Tags {
-		if aws.ToString(tag.Key) == OwnerTag {
+		switch aws.ToString(tag.Key) {
+		case OwnerTag:
 			owner = aws.ToString(tag.Value)
+		case ModuleTag:
+			module = aws.ToString(tag.Value)
 		}
 	}
-	if owner != application {
-		return false, &ForeignGroupError{Group: group, Owner: owner, Application: application}
+	if owner != cfg.Application || cfg.Module != "" && module != "" && module != cfg.Module {
+		return false, &ForeignGroupError{Group: group, Owner: owner, OwnerModule: module, Application: cfg.Application, Module: cfg.Module}
 	}
 	return true, nil
 }
 
 // makeGroup creates the group, unless somebody else just has: then it must be this application's.
-func makeGroup(ctx context.Context, api API, group, application string) error {
+func makeGroup(ctx context.Context, api API, group string, cfg Config) error {
 	in := &scheduler.CreateScheduleGroupInput{
 		Name: aws.String(group), ClientToken: token(),
-		Tags: []types.Tag{{Key: aws.String(OwnerTag), Value: aws.String(application)}},
+		Tags: []types.Tag{{Key: aws.String(OwnerTag), Value: aws.String(cfg.Application)}},
+	}
+	if cfg.Module != "" {
+		in.Tags = append(in.Tags, types.Tag{Key: aws.String(ModuleTag), Value: aws.String(cfg.Module)})
 	}
 	_, err := call(ctx, func(ctx context.Context) (*scheduler.CreateScheduleGroupOutput, error) {
 		return api.CreateScheduleGroup(ctx, in)
 	})
 	if taken(err) {
-		_, err := owned(ctx, api, group, application)
+		_, err := owned(ctx, api, group, cfg)
 		return err
 	}
 	return wrap("create", "scheduler:CreateScheduleGroup", group, "", err)

@@ -54,7 +54,7 @@ func (m *Manager) setState(ctx context.Context, r *tasks.Registry, task string, 
 	if err != nil {
 		return err
 	}
-	exists, err := owned(ctx, m.api, m.group, m.cfg.Application)
+	exists, err := owned(ctx, m.api, m.group, m.cfg)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (m *Manager) States(ctx context.Context, r *tasks.Registry) (map[string]Sta
 	if err != nil {
 		return nil, err
 	}
-	exists, err := owned(ctx, m.api, m.group, m.cfg.Application)
+	exists, err := owned(ctx, m.api, m.group, m.cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func (m *Manager) Plan(ctx context.Context, r *tasks.Registry) (*Plan, error) {
 		return nil, err
 	}
 	plan := &Plan{Group: m.group, Changes: []Change{}}
-	exists, err := owned(ctx, m.api, m.group, m.cfg.Application)
+	exists, err := owned(ctx, m.api, m.group, m.cfg)
 	if err != nil {
 		return nil, err
 	}
