@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/coretasks/core/internal/faultproxy"
+	"github.com/coretasks/core/schedules/ticker"
 	"github.com/coretasks/core/sqsqueue"
 	"github.com/coretasks/core/tasks"
 )
@@ -148,6 +149,9 @@ const drainLimit = 2 * time.Minute
 
 // settle stops what makes jobs and waits until all work is done, without faults.
 func (w *world) settle(ctx context.Context, l *Ledger) {
+	if len(w.schedulers) > 1 { // the tick of one that was killed is another's a lease after that has begun to watch
+		sleep(ctx, 2*ticker.Lease)
+	}
 	l.stop(slices.Concat(w.schedulers, []*service{w.api})...)
 	w.recover(ctx, l)
 }

@@ -4,7 +4,9 @@ package claimtest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -36,6 +38,10 @@ func Run(t *testing.T, newClaims func(t *testing.T) Open) {
 
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
+func by(owner string, tick time.Time) ticker.Pending {
+	return ticker.Pending{{Tick: tick, Owner: owner}}
+}
+
 func swap(t *testing.T, c ticker.Claims, schedule string, revision int64, next ticker.Claim) ticker.Claim {
 	t.Helper()
 	got, err := c.SwapClaim(t.Context(), schedule, revision, next)
@@ -57,7 +63,10 @@ func get(t *testing.T, c ticker.Claims, schedule string) ticker.Claim {
 // want compares claims; times by the instant.
 func want(t *testing.T, what string, got, want ticker.Claim) {
 	t.Helper()
-	if !got.Settled.Equal(want.Settled) || !got.Pending.Equal(want.Pending) || got.Owner != want.Owner || got.Revision != want.Revision {
+	pending := slices.EqualFunc(got.Pending, want.Pending, func(a, b ticker.Hold) bool {
+		return a.Tick.Equal(b.Tick) && a.Owner == b.Owner && a.Renewed == b.Renewed
+	})
+	if !got.Reached.Equal(want.Reached) || !pending || got.Revision != want.Revision {
 		t.Errorf("%s: %+v, want %+v", what, got, want)
 	}
 }
@@ -65,9 +74,9 @@ func want(t *testing.T, what string, got, want ticker.Claim) {
 func testSwap(t *testing.T, open Open) {
 	a, b := open(t), open(t)
 	none := ticker.Claim{}
-	first := ticker.Claim{Settled: noon, Owner: "a", Revision: 1}
-	second := ticker.Claim{Settled: noon, Pending: noon.Add(time.Second), Owner: "b", Revision: 2}
-	third := ticker.Claim{Settled: noon.Add(time.Second), Owner: "b", Revision: 3}
+	first := ticker.Claim{Reached: noon, Pending: by("a", noon), Revision: 1}
+	second := ticker.Claim{Reached: noon.Add(time.Second), Pending: slices.Concat(by("a", noon), by("b", noon.Add(time.Second))), Revision: 2}
+	third := ticker.Claim{Reached: noon.Add(time.Second), Revision: 3}
 
 	want(t, "none", get(t, a, "s"), none)
 	want(t, "a revision that was never there", swap(t, a, "s", 1, first), none)
@@ -84,15 +93,21 @@ func testSwap(t *testing.T, open Open) {
 
 func testValues(t *testing.T, open Open) {
 	c := open(t)
+	var many ticker.Pending
+	for i := range 200 {
+		many = append(many, ticker.Hold{Tick: noon.Add(time.Duration(i-200) * time.Second), Owner: strings.Repeat("o", 36), Renewed: int64(i)})
+	}
 	saoPaulo := time.FixedZone("", -3*3600)
 	for name, claim := range map[string]ticker.Claim{
 		"nothing":           {},
-		"only settled":      {Settled: noon},
-		"only pending":      {Pending: noon, Owner: "a"},
-		"in another zone":   {Settled: noon.In(saoPaulo), Pending: noon.Add(time.Minute).In(saoPaulo), Owner: "a"},
-		"the last tick":     {Settled: time.Date(2199, 12, 31, 23, 59, 59, 0, time.UTC), Owner: "a"},
-		"before the epoch":  {Settled: time.Date(1969, 12, 31, 23, 59, 59, 0, time.UTC), Owner: "a"},
-		"an owner's unruly": {Settled: noon, Pending: noon, Owner: "a'b\"c\n€ #"},
+		"only reached":      {Reached: noon},
+		"only pending":      {Pending: by("a", noon)},
+		"given back":        {Reached: noon, Pending: ticker.Pending{{Tick: noon, Renewed: 3}}},
+		"in another zone":   {Reached: noon.In(saoPaulo), Pending: by("a", noon.Add(time.Minute).In(saoPaulo))},
+		"the last tick":     {Reached: time.Date(2199, 12, 31, 23, 59, 59, 0, time.UTC), Pending: by("a", time.Date(2199, 12, 31, 23, 59, 59, 0, time.UTC))},
+		"before the epoch":  {Reached: time.Date(1969, 12, 31, 23, 59, 59, 0, time.UTC), Pending: by("a", time.Date(1969, 12, 31, 23, 59, 59, 0, time.UTC))},
+		"an owner's unruly": {Reached: noon, Pending: by("a'b\"c\n€ #", noon)},
+		"many":              {Reached: noon, Pending: many},
 	} {
 		claim.Revision = 1
 		want(t, name, swap(t, c, name, 0, claim), claim)
@@ -107,18 +122,18 @@ func testNames(t *testing.T, open Open) {
 	c := open(t)
 	names := []string{"a", "A", "a ", " a", "a#b", "a/b", "größe", "a\nb", "schedule a", "'", "%"}
 	for i, name := range names {
-		swap(t, c, name, 0, ticker.Claim{Owner: strconv.Itoa(i)})
+		swap(t, c, name, 0, ticker.Claim{Pending: by(strconv.Itoa(i), noon)})
 	}
 	for i, name := range names {
-		want(t, strconv.Quote(name), get(t, c, name), ticker.Claim{Owner: strconv.Itoa(i), Revision: 1})
+		want(t, strconv.Quote(name), get(t, c, name), ticker.Claim{Pending: by(strconv.Itoa(i), noon), Revision: 1})
 	}
 }
 
 // A call whose answer was lost is told what it made.
 func testRepeated(t *testing.T, open Open) {
 	c := open(t)
-	made := swap(t, c, "s", 0, ticker.Claim{Settled: noon, Owner: "a"})
-	want(t, "the same again", swap(t, c, "s", 0, ticker.Claim{Settled: noon, Owner: "a"}), made)
+	made := swap(t, c, "s", 0, ticker.Claim{Reached: noon, Pending: by("a", noon)})
+	want(t, "the same again", swap(t, c, "s", 0, ticker.Claim{Reached: noon, Pending: by("a", noon)}), made)
 }
 
 // Of all that change one revision, one does.
@@ -132,7 +147,7 @@ func testAtOnce(t *testing.T, open Open) {
 		wg.Go(func() {
 			var seen ticker.Claim
 			for seen.Revision < rounds {
-				got, err := c.SwapClaim(t.Context(), "s", seen.Revision, ticker.Claim{Settled: noon, Owner: owner})
+				got, err := c.SwapClaim(t.Context(), "s", seen.Revision, ticker.Claim{Reached: noon, Pending: by(owner, noon)})
 				if err != nil {
 					t.Error(err)
 					return
@@ -141,7 +156,7 @@ func testAtOnce(t *testing.T, open Open) {
 					t.Errorf("revision %d was neither changed nor another's", got.Revision)
 					return
 				}
-				if got.Revision == seen.Revision+1 && got.Owner == owner {
+				if got.Revision == seen.Revision+1 && len(got.Pending) == 1 && got.Pending[0].Owner == owner {
 					won[seen.Revision].Add(1)
 				}
 				seen = got
@@ -164,7 +179,7 @@ func testContextEnded(t *testing.T, open Open) {
 	if _, err := c.GetClaim(ctx, "s"); !errors.Is(err, context.Canceled) {
 		t.Errorf("read: %v", err)
 	}
-	if _, err := c.SwapClaim(ctx, "s", 0, ticker.Claim{Owner: "a"}); !errors.Is(err, context.Canceled) {
+	if _, err := c.SwapClaim(ctx, "s", 0, ticker.Claim{Reached: noon}); !errors.Is(err, context.Canceled) {
 		t.Errorf("written: %v", err)
 	}
 }

@@ -123,7 +123,7 @@ func TestClaimsAreNoJobs(t *testing.T) {
 	client := dynamoDBLocal.client(t)
 	name := table(t, client)
 	s := dynamostore.New(client, name, dynamostore.Options{})
-	if _, err := s.SwapClaim(t.Context(), "s", 0, ticker.Claim{Settled: time.Now(), Owner: "a"}); err != nil {
+	if _, err := s.SwapClaim(t.Context(), "s", 0, ticker.Claim{Reached: time.Now(), Pending: ticker.Pending{{Tick: time.Now(), Owner: "a"}}}); err != nil {
 		t.Fatal(err)
 	}
 	if page, err := s.List(t.Context(), results.Filter{}); err != nil || len(page.Records) != 0 {

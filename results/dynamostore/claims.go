@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -15,9 +14,8 @@ import (
 
 // Claims are items beside the records. They have no time to live and are in no index.
 const (
-	attrSettled = "settled_at"
-	attrPending = "pending_at"
-	attrOwner   = "owner"
+	attrReached = "reached_at"
+	attrPending = "pending"
 
 	// claimPrefix has a space, which no job's ID has.
 	claimPrefix = "schedule "
@@ -45,15 +43,17 @@ func (s *Store) SwapClaim(ctx context.Context, schedule string, revision int64, 
 	}
 	a := key(claimPrefix + schedule)
 	a[attrRevision] = number(next.Revision)
-	for name, t := range map[string]time.Time{attrSettled: next.Settled, attrPending: next.Pending} {
-		if !t.IsZero() {
-			a[name] = stamp(t)
-		}
+	if !next.Reached.IsZero() {
+		a[attrReached] = stamp(next.Reached)
 	}
-	if next.Owner != "" {
-		a[attrOwner] = text(next.Owner)
+	pending, err := next.Pending.MarshalText()
+	if err != nil {
+		return ticker.Claim{}, s.explain(err, "PutItem")
 	}
-	_, err := s.api.PutItem(ctx, &dynamodb.PutItemInput{
+	if len(pending) > 0 {
+		a[attrPending] = text(string(pending))
+	}
+	_, err = s.api.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.table, Item: a, ConditionExpression: &condition,
 		ExpressionAttributeNames: w.names, ExpressionAttributeValues: nonEmpty(w.values),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
@@ -72,9 +72,12 @@ func (s *Store) SwapClaim(ctx context.Context, schedule string, revision int64, 
 
 func (s *Store) claimOf(schedule string, a attributes) (ticker.Claim, error) {
 	d := decoder{a: a}
-	c := ticker.Claim{Settled: d.time(attrSettled), Pending: d.time(attrPending), Owner: d.text(attrOwner), Revision: d.number(attrRevision)}
-	if d.err != nil {
-		return ticker.Claim{}, s.explain(fmt.Errorf("claim of schedule %q: %w", schedule, d.err), "GetItem")
+	c := ticker.Claim{Reached: d.time(attrReached), Revision: d.number(attrRevision)}
+	if c.Pending.UnmarshalText([]byte(d.text(attrPending))) != nil {
+		d.wrong(attrPending)
+	}
+	if err := d.err; err != nil {
+		return ticker.Claim{}, s.explain(fmt.Errorf("claim of schedule %q: %w", schedule, err), "GetItem")
 	}
 	return c, nil
 }

@@ -10,7 +10,7 @@ import (
 
 var _ ticker.Claims = (*Store)(nil)
 
-const getClaim = "SELECT settled_at, pending_at, owner, revision FROM claims WHERE schedule = ?"
+const getClaim = "SELECT reached_at, pending, revision FROM claims WHERE schedule = ?"
 
 // GetClaim implements [ticker.Claims].
 func (s *Store) GetClaim(ctx context.Context, schedule string) (ticker.Claim, error) {
@@ -43,18 +43,27 @@ func (f *file) swapClaim(ctx context.Context, c *claimSwap) (err error) {
 	if c.found, err = scanClaim(f.stmts.getClaim.QueryRowContext(ctx, c.schedule)); err != nil || c.found.Revision != c.next.Revision-1 {
 		return err
 	}
-	_, err = f.stmts.putClaim.ExecContext(ctx, c.schedule, milli(c.next.Settled), milli(c.next.Pending), c.next.Owner, c.next.Revision)
+	pending, err := c.next.Pending.MarshalText()
+	if err == nil {
+		_, err = f.stmts.putClaim.ExecContext(ctx, c.schedule, milli(c.next.Reached), string(pending), c.next.Revision)
+	}
 	c.found = c.next
 	return err
 }
 
 func scanClaim(from row) (ticker.Claim, error) {
 	var c ticker.Claim
-	var settled, pending int64
-	err := scanError(from.Scan(&settled, &pending, &c.Owner, &c.Revision))
+	var reached int64
+	var pending string
+	err := scanError(from.Scan(&reached, &pending, &c.Revision))
 	if errors.Is(err, sql.ErrNoRows) {
 		return ticker.Claim{}, nil
 	}
-	c.Settled, c.Pending = fromMilli(settled), fromMilli(pending)
+	if err == nil {
+		if wrong := c.Pending.UnmarshalText([]byte(pending)); wrong != nil {
+			err = &valueError{"the pending ticks of a schedule are not JSON: " + wrong.Error()}
+		}
+	}
+	c.Reached = fromMilli(reached)
 	return c, err
 }

@@ -18,7 +18,7 @@ import (
 const (
 	// applicationID marks a file as ours, so that another program's database is not taken for one.
 	applicationID = 0x4a6f6273
-	schemaVersion = 3
+	schemaVersion = 4
 	// readers is how many calls read at once; more of them wait.
 	readers = 4
 )
@@ -42,11 +42,18 @@ CREATE INDEX byExpiry ON jobs (expires_at);`
 // requeuesColumn makes of a file of schema 1 one of schema 2.
 const requeuesColumn = `ALTER TABLE jobs ADD COLUMN requeues INTEGER NOT NULL DEFAULT 0;`
 
-// claimsSchema makes of a file of schema 2 one of schema 3. There is one row for each schedule, which stays for ever.
+// claimsSchema makes of a file of schema 2 one of schema 4. There is one row for each schedule, which stays for ever.
 const claimsSchema = `
 CREATE TABLE claims (
-	schedule TEXT NOT NULL PRIMARY KEY, settled_at INTEGER NOT NULL, pending_at INTEGER NOT NULL, owner TEXT NOT NULL, revision INTEGER NOT NULL
+	schedule TEXT NOT NULL PRIMARY KEY, reached_at INTEGER NOT NULL, pending TEXT NOT NULL, revision INTEGER NOT NULL
 ) WITHOUT ROWID;`
+
+// pendingColumn makes of a file of schema 3, where a schedule had one pending tick, one of schema 4. That tick is due again.
+const pendingColumn = `
+ALTER TABLE claims RENAME COLUMN settled_at TO reached_at;
+ALTER TABLE claims DROP COLUMN pending_at;
+ALTER TABLE claims DROP COLUMN owner;
+ALTER TABLE claims ADD COLUMN pending TEXT NOT NULL DEFAULT '';`
 
 // changesFrom is what makes of a file of a schema one of schemaVersion.
 func changesFrom(version int64) string {
@@ -55,8 +62,10 @@ func changesFrom(version int64) string {
 		return jobsSchema + claimsSchema
 	case 1:
 		return requeuesColumn + claimsSchema
+	case 2:
+		return claimsSchema
 	}
-	return claimsSchema
+	return pendingColumn
 }
 
 // A file is an open file of records.

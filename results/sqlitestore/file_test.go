@@ -72,9 +72,9 @@ func TestOpenErrors(t *testing.T) {
 		}, sqlitestore.ErrCorrupt, "another program's"},
 		"a newer version's": {func(t *testing.T) string {
 			path := made(t)
-			edit(t, path, "PRAGMA user_version=4")
+			edit(t, path, "PRAGMA user_version=5")
 			return path
-		}, sqlitestore.ErrNewer, "schema 4, this one knows 3"},
+		}, sqlitestore.ErrNewer, "schema 5, this one knows 4"},
 		"no database": {func(t *testing.T) string {
 			path := filepath.Join(t.TempDir(), "x.db")
 			if err := os.WriteFile(path, []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
@@ -411,7 +411,25 @@ func TestOpenAFileWithoutClaims(t *testing.T) {
 	if _, err := s.Get(t.Context(), "kept"); err != nil {
 		t.Error(err)
 	}
-	if c, err := s.SwapClaim(t.Context(), "s", 0, ticker.Claim{Owner: "a"}); err != nil || c.Revision != 1 {
+	if c, err := s.SwapClaim(t.Context(), "s", 0, ticker.Claim{}); err != nil || c.Revision != 1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// TestOpenAFileOfOnePendingTick: how far a schedule has come is kept, and the tick that was being fired is due again.
+func TestOpenAFileOfOnePendingTick(t *testing.T) {
+	t.Parallel()
+	path := made(t)
+	edit(t, path, "DROP TABLE claims", `CREATE TABLE claims (
+		schedule TEXT NOT NULL PRIMARY KEY, settled_at INTEGER NOT NULL, pending_at INTEGER NOT NULL, owner TEXT NOT NULL, revision INTEGER NOT NULL
+		) WITHOUT ROWID`, "INSERT INTO claims VALUES ('s', 1000, 2000, 'a', 7)", "PRAGMA user_version=3")
+	s := open(t, path, sqlitestore.Options{})
+	c, err := s.GetClaim(t.Context(), "s")
+	if err != nil || !c.Reached.Equal(time.Unix(1, 0)) || len(c.Pending) != 0 || c.Revision != 7 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	c.Pending = ticker.Pending{{Tick: time.Unix(2, 0), Owner: "b"}}
+	if c, err = s.SwapClaim(t.Context(), "s", 7, c); err != nil || c.Revision != 8 {
 		t.Errorf("%+v, %v", c, err)
 	}
 }

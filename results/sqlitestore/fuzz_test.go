@@ -53,7 +53,7 @@ func images(f *testing.F) (open, openLog, closed []byte) {
 			f.Fatal(err)
 		}
 	}
-	if _, err := s.SwapClaim(ctx, "tick", 0, ticker.Claim{Owner: "a", Settled: time.UnixMilli(1)}); err != nil {
+	if _, err := s.SwapClaim(ctx, "tick", 0, ticker.Claim{Reached: time.Unix(1, 0), Pending: ticker.Pending{{Tick: time.Unix(1, 0), Owner: "a"}}}); err != nil {
 		f.Fatal(err)
 	}
 	read := func(path string) []byte {
@@ -124,7 +124,7 @@ func try(t *testing.T, path string) (found map[string]results.Record, missing in
 	told(t, path, err)
 	_, err = s.GetClaim(ctx, "tick")
 	told(t, path, err)
-	_, err = s.SwapClaim(ctx, "tick", 1, ticker.Claim{Owner: "b"})
+	_, err = s.SwapClaim(ctx, "tick", 1, ticker.Claim{Reached: time.Unix(2, 0)})
 	told(t, path, err)
 	for _, err := range s.Enqueue(ctx, []results.Record{{ID: "new", Task: "t"}, {ID: "job 3", Task: "t"}}) {
 		told(t, path, err)
@@ -194,7 +194,7 @@ func FuzzValues(f *testing.F) {
 	_, _, closed := images(f)
 	for _, column := range strings.Fields(`jobs.id jobs.task jobs.queue jobs.state jobs.attempt jobs.runs jobs.requeues jobs.cancel jobs.enqueued_at
 		jobs.started_at jobs.retry_at jobs.finished_at jobs.updated_at jobs.expires_at jobs.progress jobs.progress_text jobs.reason jobs.error jobs.result
-		claims.schedule claims.settled_at claims.pending_at claims.owner claims.revision`) {
+		claims.schedule claims.reached_at claims.pending claims.revision`) {
 		f.Add(column, byte('i'), "", int64(1<<63-1))
 		f.Add(column, byte('t'), "x\xff", int64(0))
 	}

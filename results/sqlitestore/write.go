@@ -33,7 +33,7 @@ func (p *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 			updated_at=?, expires_at=?, progress=?, progress_text=?, reason=?, error=?, result=? WHERE id=?`},
 		{&p.sweep, "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM jobs WHERE expires_at <= ? LIMIT ?)"},
 		{&p.getClaim, getClaim},
-		{&p.putClaim, "INSERT OR REPLACE INTO claims (schedule, settled_at, pending_at, owner, revision) VALUES (?,?,?,?,?)"},
+		{&p.putClaim, "INSERT OR REPLACE INTO claims (schedule, reached_at, pending, revision) VALUES (?,?,?,?)"},
 	} {
 		stmt, err := conn.PrepareContext(ctx, q.query) //nolint:sqlclosecheck // closed by close
 		if err != nil {

@@ -9,79 +9,73 @@ import (
 	"github.com/coretasks/core/tasks"
 )
 
-// errTaken says that another instance took a claim over.
+// errTaken says that another instance took a tick over.
 var errTaken = errors.New("another scheduler has taken the tick over")
 
-// settle sees to it that a tick is fired, by this instance or another, or gives it up at a time.
+// settle claims a tick that nobody has, and fires it. It gives it up at a time.
 func (s *schedule) settle(ctx context.Context, tick, giveUp time.Time) {
-	var seen int64      // the revision of another's claim
-	var since time.Time // when it was first seen, by this process's own clock
-	wait := firstRetry
-	said := false
-	for ctx.Err() == nil {
-		c := s.claim
-		next := Claim{Settled: c.Settled, Pending: tick, Owner: s.owner}
-		var err error
-		switch {
-		case !c.Settled.Before(tick):
-			return
-		case c.Pending.IsZero() || c.Owner == s.owner:
-			err = s.swap(ctx, next)
-		case c.Pending.After(tick):
-			s.logger.Warn("a tick is skipped: another scheduler is further already", "tick", tick.Format(time.RFC3339))
-			return
-		case c.Revision != seen:
-			seen, since = c.Revision, time.Now()
-			continue
-		case time.Since(since) < Lease:
-			if !sleep(ctx, Lease/10) {
-				return
-			}
-			s.claim, err = s.read(ctx)
-		default: // its owner is dead
-			if c.Pending.After(s.now().Add(-s.when.MaxEventAge)) {
-				next.Pending = c.Pending
-			}
-			err = s.swap(ctx, next)
+	s.take(ctx, tick, giveUp, func(c Claim) (Claim, bool) {
+		if !c.Reached.Before(tick) {
+			return c, false
 		}
-		if err != nil {
-			if !said {
-				s.logger.Warn("the schedule's claim can't be read or written; trying again", "tick", tick.Format(time.RFC3339), "error", err)
-				said = true
-			}
-			if s.now().After(giveUp) {
-				s.logger.Error("a tick is given up", "tick", tick.Format(time.RFC3339), "error", err)
-				return
-			}
-			sleep(ctx, wait)
-			wait = min(2*wait, lastRetry)
-			continue
-		}
-		if s.mine() {
-			s.fire(ctx, s.claim.Pending, giveUp)
-		}
+		return Claim{Reached: tick, Pending: c.Pending.with(Hold{Tick: tick, Owner: s.owner})}, true
+	})
+	if tick.After(s.cursor) {
+		s.cursor = tick
 	}
 }
 
-// read returns the claim as it is, or as it was seen last with an error.
-func (s *schedule) read(ctx context.Context) (Claim, error) {
-	c, err := s.cfg.Claims.GetClaim(ctx, s.name)
-	if err != nil {
-		return s.claim, err
+// adopt fires a tick that another instance has claimed and left. It is as late as EventBridge's may be; one that is older is
+// given up, unless it is caught up.
+func (s *schedule) adopt(ctx context.Context, hold Hold, now time.Time) {
+	giveUp := hold.Tick.Add(s.when.MaxEventAge)
+	if !giveUp.After(now) {
+		giveUp = now.Add(s.when.MaxEventAge)
 	}
-	return c, nil
+	tooOld := s.tooOld(hold.Tick, now)
+	if tooOld {
+		s.logger.Warn("a tick is given up: it was claimed long ago, and whoever did so is gone", "tick", hold.Tick.Format(time.RFC3339))
+	}
+	s.take(ctx, hold.Tick, giveUp, func(c Claim) (Claim, bool) {
+		there, found := c.Pending.of(hold.Tick)
+		if !found || there.sign() != hold.sign() {
+			return c, false
+		}
+		if tooOld {
+			c.Pending = c.Pending.without(hold.Tick)
+		} else {
+			c.Pending = c.Pending.with(Hold{Tick: hold.Tick, Owner: s.owner, Renewed: hold.Renewed + 1})
+		}
+		return c, true
+	})
 }
 
-// swap replaces the claim as it was last seen; whether that worked shows in the claim that is there then.
-func (s *schedule) swap(ctx context.Context, next Claim) error {
-	c, err := s.cfg.Claims.SwapClaim(ctx, s.name, s.claim.Revision, next)
-	if err == nil {
-		s.claim = c
+// tooOld reports whether a tick that was claimed once is not to be fired any more.
+func (s *schedule) tooOld(tick, now time.Time) bool {
+	if tick.Add(s.when.MaxEventAge).After(now) {
+		return false
 	}
-	return err
+	following := s.when.Next(tick)
+	return !s.when.CatchUp || !following.IsZero() && !following.After(now)
 }
 
-func (s *schedule) mine() bool { return s.claim.Owner == s.owner && !s.claim.Pending.IsZero() }
+// take changes the claim, and fires a tick if it is this instance's then.
+func (s *schedule) take(ctx context.Context, tick, giveUp time.Time, edit func(Claim) (next Claim, needed bool)) {
+	var err error
+	tried := s.retry(ctx, "the schedule's claim can't be written", func() error {
+		if err = s.change(ctx, edit); err != nil && !s.now().After(giveUp) {
+			return err
+		}
+		return nil
+	})
+	switch {
+	case !tried:
+	case err != nil:
+		s.logger.Error("a tick is given up", "tick", tick.Format(time.RFC3339), "error", err)
+	case s.mine(tick):
+		s.fire(ctx, tick, giveUp)
+	}
+}
 
 // fire sends the job of a tick that this instance has claimed, and settles it. A shutdown does not stop it at once.
 func (s *schedule) fire(ctx context.Context, tick, giveUp time.Time) {
@@ -92,7 +86,7 @@ func (s *schedule) fire(ctx context.Context, tick, giveUp time.Time) {
 	if turn := s.now().Add(Lease); !s.alone && turn.Before(giveUp) {
 		until = turn
 	}
-	release := s.keep(ctx, cancel)
+	release := s.keep(ctx, tick, cancel)
 	err := s.send(ctx, tick, until, giveUp)
 	release()
 	switch {
@@ -101,25 +95,19 @@ func (s *schedule) fire(ctx context.Context, tick, giveUp time.Time) {
 		return
 	case ctx.Err() != nil: // the shutdown could not wait longer
 		s.logger.Warn("a tick is left to other schedulers", "tick", tick.Format(time.RFC3339), "error", err)
-		s.giveBack(ctx)
+		s.giveBack(ctx, tick)
 		return
 	case err != nil && !hopeless(err) && until.Before(giveUp):
 		// It may be this instance that is ill: others have their turn.
-		s.giveBack(ctx)
+		s.giveBack(ctx, tick)
 		sleep(stopped, Lease)
 		return
 	case err != nil:
 		s.logger.Error("a tick is given up", "tick", tick.Format(time.RFC3339), "error", err)
 	}
-	// Until this is written, another instance may think that this one is dead, and send the job again. A renewal whose answer was
-	// not waited for, or was lost, can have changed the claim: then it is still this instance's, and is written once more.
+	// Until this is written, another instance may think that this one is dead, and send the job again.
 	s.retry(ctx, "a tick can't be marked as fired", func() error {
-		for s.mine() && s.claim.Pending.Equal(tick) {
-			if err := s.swap(ctx, Claim{Settled: tick, Owner: s.owner}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.changeHold(ctx, tick, func(Hold) (Pending, bool) { return s.claim.Pending.without(tick), true })
 	})
 }
 
@@ -170,15 +158,15 @@ func (s *schedule) attempt(ctx context.Context, id string, giveUp time.Time) (ta
 	return s.task.DelayJSON(ctx, s.sender, []byte("{}"), tasks.JobID(id))
 }
 
-// keep renews the claim until it is told to stop, however long sending takes. Where another instance took the claim over,
-// it cancels with errTaken. Until it has stopped, only it uses the claim.
-func (s *schedule) keep(ctx context.Context, cancel context.CancelCauseFunc) (stop func()) {
+// keep renews a claim until it is told to stop, however long sending takes. Where another instance took the tick over, it
+// cancels with errTaken. Until it has stopped, only it uses the claim.
+func (s *schedule) keep(ctx context.Context, tick time.Time, cancel context.CancelCauseFunc) (stop func()) {
 	ctx, end := context.WithCancel(ctx)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		for sleep(ctx, Lease/4) {
-			if s.swap(ctx, s.claim) == nil && !s.mine() {
+			if s.renew(ctx, tick) == nil && !s.mine(tick) {
 				cancel(errTaken)
 				return
 			}
@@ -190,14 +178,24 @@ func (s *schedule) keep(ctx context.Context, cancel context.CancelCauseFunc) (st
 	}
 }
 
-// giveBack lets another instance have the tick at once. As in fire, a renewal without an answer can have changed the claim.
-func (s *schedule) giveBack(ctx context.Context) {
+func (s *schedule) renew(ctx context.Context, tick time.Time) error {
+	hold, _ := s.claim.Pending.of(tick)
+	beat := hold.Renewed + 1
+	return s.changeHold(ctx, tick, func(hold Hold) (Pending, bool) {
+		needed := hold.Renewed < beat
+		hold.Renewed = beat
+		return s.claim.Pending.with(hold), needed
+	})
+}
+
+// giveBack lets another instance have a tick at once.
+func (s *schedule) giveBack(ctx context.Context, tick time.Time) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRetry)
 	defer cancel()
-	for s.mine() {
-		if err := s.swap(ctx, Claim{Settled: s.claim.Settled}); err != nil {
-			s.logger.Warn("a claim could not be given back; other schedulers wait for it", "for", Lease, "error", err)
-			return
-		}
+	err := s.changeHold(ctx, tick, func(hold Hold) (Pending, bool) {
+		return s.claim.Pending.with(Hold{Tick: tick, Renewed: hold.Renewed}), true
+	})
+	if err != nil {
+		s.logger.Warn("a claim could not be given back; other schedulers wait for it", "for", Lease, "error", err)
 	}
 }

@@ -16,11 +16,15 @@ type schedule struct {
 	when   *tasks.Schedule
 	logger *slog.Logger
 
-	// claim is as it was last seen.
-	claim Claim
-	// cursor is a time up to which no tick concerns this instance any more. It never goes back.
+	// claim is as it was last seen, moved is when others were seen to change it, and silent since when their holds did not.
+	claim  Claim
+	moved  time.Time
+	silent map[sign]time.Time
+	// cursor is a time up to which this instance claims no tick any more. It never goes back.
 	cursor time.Time
-	ahead  bool // it was said that the cursor lies in the future
+	// idle is when nothing was due, by the clock that nobody sets. What came due since then is not missed: somebody was there.
+	idle  time.Time
+	ahead bool // it was said that the cursor lies in the future
 	// complained is the tick of which it was said last that it can't be sent.
 	complained time.Time
 }
@@ -30,46 +34,66 @@ func (s *schedule) run(ctx context.Context) {
 		return
 	}
 	for ctx.Err() == nil {
+		now := s.now()
 		next := s.when.Next(s.cursor)
-		if next.IsZero() {
+		due := !next.IsZero() && !next.After(now)
+		// Either others are behind, or the clock here is ahead: what is old is theirs.
+		follow := due && s.missed(next, now) && s.othersWork()
+		s.lookAhead(now)
+		hold, free := s.free()
+		switch {
+		case free && (!follow || !s.tooOld(hold.Tick, now)):
+			s.adopt(ctx, hold, now)
+		case next.IsZero() && len(s.claim.Pending) == 0:
 			s.logger.Info("the schedule has ended")
 			<-ctx.Done()
-			return
+		case next.IsZero():
+			s.rest(ctx, longestSleep)
+		case !due:
+			s.rest(ctx, min(next.Sub(now), longestSleep))
+		case follow, len(s.claim.Pending) >= maxPending:
+			s.watch(ctx)
+		case s.missed(next, now):
+			s.leave(ctx, next, now)
+		default:
+			s.settle(ctx, next, next.Add(s.when.MaxEventAge))
 		}
-		now := s.now()
-		s.lookAhead(now)
-		if next.After(now) {
-			sleep(ctx, min(next.Sub(now), longestSleep))
-			s.leaveMissed(ctx, MaxLate)
-			continue
-		}
-		s.settle(ctx, next, next.Add(s.when.MaxEventAge))
-		s.cursor = next
-		// What came due while this one was tried is not missed: somebody was there.
-		s.leaveMissed(ctx, s.when.MaxEventAge)
 	}
 }
 
 // begin finds out how far the schedule has come. It reports false when ctx ended first.
 func (s *schedule) begin(ctx context.Context) bool {
-	ok := s.retry(ctx, "the schedule's claim can't be read", func() (err error) {
-		s.claim, err = s.cfg.Claims.GetClaim(ctx, s.name)
-		if err == nil && s.claim.Revision == 0 { // new: nothing is due before now
-			s.claim, err = s.cfg.Claims.SwapClaim(ctx, s.name, 0, Claim{Settled: s.now().Truncate(time.Second), Owner: s.owner})
+	s.idle, s.moved = time.Now(), time.Now()
+	return s.retry(ctx, "the schedule's claim can't be read", func() error {
+		c, err := s.cfg.Claims.GetClaim(ctx, s.name)
+		if err != nil {
+			return err
 		}
-		return err
+		s.see(c)
+		return s.change(ctx, func(c Claim) (Claim, bool) {
+			isNew := c.Reached.IsZero() // nothing is due before now
+			c.Reached = s.now().Truncate(time.Second)
+			return c, isNew
+		})
 	})
-	if !ok {
-		return false
+}
+
+// rest waits while nothing is due.
+func (s *schedule) rest(ctx context.Context, d time.Duration) {
+	if len(s.claim.Pending) > 0 {
+		d = min(d, watchEvery)
 	}
-	s.cursor = s.claim.Settled
-	// Whoever has claimed a tick may be dead. It need not be missed: it is sent as late as EventBridge would.
-	if tick := s.claim.Pending; tick.After(s.now().Add(-s.when.MaxEventAge)) {
-		s.settle(ctx, tick, tick.Add(s.when.MaxEventAge))
-		s.cursor = tick
+	sleep(ctx, d)
+	s.idle = time.Now()
+	if len(s.claim.Pending) > 0 {
+		s.look(ctx)
 	}
-	s.leaveMissed(ctx, MaxLate)
-	return true
+}
+
+// watch waits for what others do.
+func (s *schedule) watch(ctx context.Context) {
+	sleep(ctx, watchEvery)
+	s.look(ctx)
 }
 
 // retry calls do until it succeeds. It reports false when ctx ended first.
@@ -93,25 +117,29 @@ func (s *schedule) retry(ctx context.Context, problem string, do func() error) b
 	}
 }
 
-// leaveMissed moves the cursor past ticks that are older than late. The latest of all is caught up where the schedule
-// wants that, unless younger ones follow it.
-func (s *schedule) leaveMissed(ctx context.Context, late time.Duration) {
-	now := s.now()
-	limit := now.Add(-late)
-	first := s.when.Next(s.cursor)
-	if ctx.Err() != nil || first.IsZero() || first.After(limit) {
+// missed reports whether a tick that is due came due when nobody was there to fire it.
+func (s *schedule) missed(tick, now time.Time) bool { return !tick.After(now.Add(-s.late())) }
+
+// late is how old a tick may be that is claimed.
+func (s *schedule) late() time.Duration { return min(MaxLate+time.Since(s.idle), s.when.MaxEventAge) }
+
+// leave passes ticks over that were missed, of which the given one is the first. The latest of all is caught up where the
+// schedule wants that, unless younger ones follow it.
+func (s *schedule) leave(ctx context.Context, first, now time.Time) {
+	// Others may have fired them while this process was suspended.
+	if s.look(ctx); ctx.Err() != nil || !first.After(s.cursor) || !s.missed(first, now) || s.othersWork() {
 		return
 	}
 	latest := s.latest(first, now)
-	missed := latest
-	if latest.After(limit) {
-		missed = s.latest(first, limit)
+	last := latest
+	if limit := now.Add(-s.late()); latest.After(limit) {
+		last = s.latest(first, limit)
 	}
-	s.cursor = missed
-	catchUp := s.when.CatchUp && missed.Equal(latest)
-	s.logger.Warn("ticks were missed", "first", first.Format(time.RFC3339), "last", missed.Format(time.RFC3339), "caught_up", catchUp)
+	s.cursor = last
+	catchUp := s.when.CatchUp && last.Equal(latest)
+	s.logger.Warn("ticks were missed", "first", first.Format(time.RFC3339), "last", last.Format(time.RFC3339), "caught_up", catchUp)
 	if catchUp {
-		s.settle(ctx, missed, now.Add(s.when.MaxEventAge))
+		s.settle(ctx, last, now.Add(s.when.MaxEventAge))
 	}
 }
 

@@ -3,8 +3,8 @@
 //
 // At each tick a job is sent whose id is that of EventBridge's, name@time. With [Claims] that they share, any number of
 // tickers may run: each tick is claimed by a conditional write before it is sent and settled by another after, so it is
-// sent once, and when the instance that has claimed it dies, another sends it within some seconds. Whether the dead one
-// had sent it nobody knows, so that its job can be on the queue twice: with a results store the second is skipped, see
+// sent once. An instance that dies holds up no tick but the one it had claimed, which another sends after a [Lease]. Whether the
+// dead one had sent it nobody knows, so that its job can be on the queue twice: with a results store the second is skipped, see
 // [tasks.JobID].
 //
 // Ticks that come due while no instance runs are missed: they are skipped, or with [tasks.CatchUp] the latest is fired.
@@ -27,12 +27,16 @@ import (
 const (
 	// MaxLate is how old a tick may be that is still fired when an instance starts, or wakes up too late.
 	MaxLate = 15 * time.Second
-	// Lease is how long a claim must not have changed before another instance takes it over. It is measured by the
+	// Lease is how long a claimed tick must not have been renewed before another instance takes it over. It is measured by the
 	// clock of the one who waits, so clocks that differ don't matter. A live instance renews its claims in time.
 	Lease = 5 * time.Second
 	// ShutdownTimeout is how long Run goes on to send what it has claimed when its context has ended.
 	ShutdownTimeout = 10 * time.Second
 
+	// watchEvery is how often a claim is read while others' ticks are pending.
+	watchEvery = Lease / 10
+	// maxPending is how many ticks instances that died one after the other may leave behind before the next wait for them.
+	maxPending = 100
 	// longestSleep bounds how late a clock that was set is noticed; it is well below MaxLate.
 	longestSleep = 5 * time.Second
 	// Waits between attempts of what has failed.
