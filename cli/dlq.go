@@ -34,13 +34,13 @@ func (p *program) dlqCommand() *cobra.Command {
 // letterFlags say which letters are meant.
 type letterFlags struct {
 	task, reason string
-	since        time.Duration
+	since        span
 }
 
 func (f *letterFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.task, "task", "", "only letters of this task")
 	flags.StringVar(&f.reason, "reason", "", "only letters with this reason: permanent, exhausted, timeout, panic, unknown-task, malformed or max-receives")
-	flags.DurationVar(&f.since, "since", 0, "only letters of jobs that failed within this time, such as 2h, and those that SQS moved, of which nobody knows when")
+	flags.Var(&f.since, "since", "only letters of jobs that failed within this time, such as 2h or 3d, and those that SQS moved, of which nobody knows when")
 }
 
 func reasons() []tasks.Reason {
@@ -83,11 +83,12 @@ func (f *letterFlags) filter() (deadletters.Filter, error) {
 	if f.reason != "" && !slices.Contains(reasons(), filter.Reason) {
 		return filter, usagef("--reason %q is invalid: use one of %v", f.reason, reasons())
 	}
-	if f.since < 0 {
-		return filter, usagef("--since %v is invalid: it must be more than 0", f.since)
+	since := time.Duration(f.since)
+	if since < 0 {
+		return filter, usagef("--since %v is invalid: it must be more than 0", since)
 	}
-	if f.since > 0 {
-		filter.Since = time.Now().Add(-f.since)
+	if since > 0 {
+		filter.Since = time.Now().Add(-since)
 	}
 	return filter, nil
 }

@@ -32,7 +32,7 @@ deleted: however this is interrupted, none is lost, and the command can be run a
 they would come straight back, unless --reason malformed or --job asks for them.
 
 --all without a results store is a task of SQS itself (StartMessageMoveTask), which goes on when this command is killed; Ctrl-C
-cancels it. It takes malformed letters along.`,
+cancels it. One that is under way already is followed at its own rate, and not cancelled. It takes malformed letters along.`,
 		Example:           "  core dlq redrive default --reason exhausted --task reports.generate --rate 20\n  core dlq redrive default --all",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeQueue,
@@ -62,15 +62,20 @@ func (p *program) move(ctx context.Context, q *deadletters.Queue, rate int) erro
 	show := p.newTally("moved")
 	moved, err := q.Move(ctx, rate, show.progress)
 	show.done()
-	if err != nil {
-		if errors.Is(err, context.Canceled) {
-			err = fmt.Errorf("interrupted: %s moved, and the move cancelled; run it again to go on", letters(moved))
-		}
+	if moved.Joined {
+		p.say("this was a move that was under way before, at its own rate")
+	}
+	switch {
+	case errors.Is(err, context.Canceled) && moved.Joined:
+		return fmt.Errorf("interrupted: %s moved, and the move goes on; run this again to follow it", letters(moved.Letters))
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("interrupted: %s moved, and the move cancelled; run it again to go on", letters(moved.Letters))
+	case err != nil:
 		return err
 	}
 	p.tellHidden(ctx, q)
-	return p.print(deadletters.Report{Redriven: moved}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%s moved to %q\n", letters(moved), q.Source())
+	return p.print(deadletters.Report{Redriven: moved.Letters}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s moved to %q\n", letters(moved.Letters), q.Source())
 		return err
 	})
 }

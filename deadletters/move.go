@@ -30,28 +30,37 @@ const (
 // ErrRecords says that a move task can't serve: it moves messages inside SQS and leaves records as they are.
 var ErrRecords = errors.New("a move task would leave the jobs' records dead; redrive letter by letter instead")
 
+// Moved is what became of a move.
+type Moved struct {
+	// Letters are how many the task had moved when it was last looked at.
+	Letters int
+	// Joined says that the task was under way before, at the rate of whoever started it. SQS runs one for each queue.
+	Joined bool
+}
+
 // Move sends all letters back by a task of SQS's own (StartMessageMoveTask), which goes on when this program is killed; run
-// again, it follows the task that is under way. When ctx ends it cancels the task: what was moved is moved, the rest stays.
-// It returns how many were moved.
+// again, it follows the task that is under way. When ctx ends it cancels the task, unless it has joined it: what was moved is
+// moved, the rest stays.
 //
 // A move keeps a message's attributes, and so the reasons of the former death: workers don't look at them, and the next death
 // overwrites them. It takes malformed messages along, which workers then dead-letter again at once. It knows nothing of
 // records, and so is refused for a queue that was opened with some.
 //
 // The rate is in letters a second, 1 to [MaxMoveRate]; 0 leaves it to SQS.
-func (q *Queue) Move(ctx context.Context, rate int, progress func(Progress)) (int, error) {
+func (q *Queue) Move(ctx context.Context, rate int, progress func(Progress)) (Moved, error) {
 	if q.records != nil {
-		return 0, ErrRecords
+		return Moved{}, ErrRecords
 	}
 	if rate < 0 || rate > MaxMoveRate {
-		return 0, fmt.Errorf("rate %d is invalid: a move task takes 1 to %d messages a second", rate, MaxMoveRate)
+		return Moved{}, fmt.Errorf("rate %d is invalid: a move task takes 1 to %d messages a second", rate, MaxMoveRate)
 	}
 	task, err := q.moveTask(ctx)
 	if err != nil {
-		return 0, err
+		return Moved{}, err
 	}
-	handle := aws.ToString(task.TaskHandle)
-	if !underWay(task) {
+	handle := "" // of what is cancelled when ctx ends
+	joined := underWay(task)
+	if !joined {
 		// DestinationArn is named, since SQS does not know where the letters come from that workers have sent.
 		in := &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(q.deadARN), DestinationArn: aws.String(q.sourceARN)}
 		if rate > 0 {
@@ -59,11 +68,12 @@ func (q *Queue) Move(ctx context.Context, rate int, progress func(Progress)) (in
 		}
 		out, err := q.api.StartMessageMoveTask(ctx, in)
 		if err != nil {
-			return 0, sqsqueue.NewError("start a move task", q.dead, err)
+			return Moved{}, sqsqueue.NewError("start a move task", q.dead, err)
 		}
 		handle = aws.ToString(out.TaskHandle)
 	}
-	return q.follow(ctx, handle, progress)
+	letters, err := q.follow(ctx, handle, progress)
+	return Moved{Letters: letters, Joined: joined}, err
 }
 
 func underWay(task types.ListMessageMoveTasksResultEntry) bool {
@@ -83,7 +93,7 @@ func (q *Queue) moveTask(ctx context.Context) (types.ListMessageMoveTasksResultE
 	return out.Results[0], nil
 }
 
-// follow looks at a task until it ends.
+// follow looks at a task until it ends, or ctx does, which cancels the task of the handle if there is one.
 func (q *Queue) follow(ctx context.Context, handle string, progress func(Progress)) (int, error) {
 	look := time.NewTicker(moveLook)
 	defer look.Stop()
@@ -105,6 +115,9 @@ func (q *Queue) follow(ctx context.Context, handle string, progress func(Progres
 		select {
 		case <-look.C:
 		case <-ctx.Done():
+			if handle == "" {
+				return moved, context.Cause(ctx)
+			}
 			return q.cancelMove(ctx, handle, moved)
 		}
 	}

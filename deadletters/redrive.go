@@ -76,7 +76,7 @@ func (q *Queue) Redrive(ctx context.Context, r Redrive) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	d := &redrive{queue: q, Redrive: r, sent: map[string]bool{}, jobs: map[string]bool{}, total: depth.Visible}
+	d := &redrive{queue: q, Redrive: r, began: time.Now(), sent: map[string]bool{}, jobs: map[string]bool{}, total: depth.Visible}
 	d.walk = &walk{queue: q, ask: maxBatch, count: walkers, visit: d.visit, done: d.done}
 	if r.Rate > 0 {
 		d.pace.interval = time.Duration(float64(time.Second) / r.Rate)
@@ -103,6 +103,7 @@ type redrive struct {
 	walk  *walk
 	pace  pace
 	total int
+	began time.Time
 
 	mu     sync.Mutex
 	sent   map[string]bool // by message ID: those that were sent; true until they are deleted
@@ -165,11 +166,12 @@ func (d *redrive) refuse(l Letter) string {
 	return fmt.Sprintf("it would come straight back (%s); name it, or its reason %q, to redrive it all the same", malformed, l.Reason)
 }
 
-// cameBack reports, and counts, a letter of a job that was redriven just now: it would go round for ever.
+// cameBack reports, and counts, a letter of a job that was redriven just now: it would go round for ever. Of letters without a
+// job many can have the same body: those that were there before are no ones that came back.
 func (d *redrive) cameBack(l held) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	back := d.jobs[job(l)]
+	back := d.jobs[job(l)] && (l.JobID != "" || l.SentAt.IsZero() || !l.SentAt.Before(d.began))
 	if back && !l.again {
 		d.report.Again++
 		d.tell()

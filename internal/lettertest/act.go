@@ -248,8 +248,8 @@ func testMove(d *Desk) {
 	d.Put("default-dlq", Many(30, tasks.ReasonExhausted)...)
 	var last deadletters.Progress
 	moved, err := d.Open().Move(d.Context(), 0, func(p deadletters.Progress) { last = p })
-	if err != nil || moved != 30 || last.Done != 30 {
-		d.Errorf("%d, %v; %+v", moved, err, last)
+	if err != nil || moved != (deadletters.Moved{Letters: 30}) || last.Done != 30 {
+		d.Errorf("%+v, %v; %+v", moved, err, last)
 	}
 	if live, _ := d.WantAll(30); live != 30 {
 		d.Errorf("%d of 30 are in the queue", live)
@@ -275,11 +275,43 @@ func testMoveInterrupted(d *Desk) {
 	if _, err := q.Move(ctx, 5, func(deadletters.Progress) { cancel() }); !errors.Is(err, context.Canceled) {
 		d.Fatal(err)
 	}
-	if moved, err := q.Move(d.Context(), 0, nil); err != nil || moved == 0 {
-		d.Errorf("the rest: %d, %v", moved, err)
+	if moved, err := q.Move(d.Context(), 0, nil); err != nil || moved.Letters == 0 {
+		d.Errorf("the rest: %+v, %v", moved, err)
 	}
 	if live, _ := d.WantAll(40); live != 40 {
 		d.Errorf("%d of 40 are in the queue", live)
+	}
+}
+
+// testMoveJoined: who only follows another's move does not cancel it.
+func testMoveJoined(d *Desk) {
+	d.Put("default-dlq", Many(20, tasks.ReasonExhausted)...)
+	q := d.Open()
+	started := make(chan struct{})
+	ended := make(chan error, 1)
+	var once sync.Once
+	go func() {
+		moved, err := q.Move(d.Context(), 5, func(deadletters.Progress) { once.Do(func() { close(started) }) })
+		if err == nil && moved.Joined {
+			err = errors.New("it joined its own move")
+		}
+		ended <- err
+	}()
+	select {
+	case <-started:
+	case err := <-ended:
+		d.Fatal("the move ended before it was looked at: ", err)
+	}
+	ctx, cancel := context.WithCancel(d.Context())
+	moved, err := q.Move(ctx, 0, func(deadletters.Progress) { cancel() })
+	if !moved.Joined || !errors.Is(err, context.Canceled) {
+		d.Errorf("the follower: %+v, %v", moved, err)
+	}
+	if err := <-ended; err != nil {
+		d.Error(err)
+	}
+	if live, _ := d.WantAll(20); live != 20 {
+		d.Errorf("%d of 20 are in the queue", live)
 	}
 }
 
@@ -315,7 +347,9 @@ func testPurgeKeepsWhatIsNewer(d *Desk) {
 
 // testRedriveDeadAgain: jobs that die again at once are redriven once, not for ever.
 func testRedriveDeadAgain(d *Desk) {
-	d.Put("default-dlq", append(Many(30, tasks.ReasonMalformed), Message{Body: "no JSON", Attributes: map[string]string{"reason": "malformed"}})...)
+	same := slices.Repeat([]Message{{Body: "no JSON", Attributes: map[string]string{"reason": "malformed"}}}, 50) // more than are redriven at once
+	d.Put("default-dlq", append(Many(30, tasks.ReasonMalformed), same...)...)
+	time.Sleep(time.Second) // they were there before
 	working, stop := context.WithCancel(d.Context())
 	worker, err := sqsqueue.NewWorker(d.client, tasks.NewRegistry(tasks.Define("t", func(context.Context, string) (int, error) { return 0, nil })),
 		sqsqueue.WorkerConfig{ShutdownTimeout: 4 * time.Second})
@@ -325,7 +359,7 @@ func testRedriveDeadAgain(d *Desk) {
 	ended := make(chan error, 1)
 	go func() { ended <- worker.Run(working) }()
 	report, err := d.Open().Redrive(d.Context(), deadletters.Redrive{Filter: deadletters.Filter{Reason: tasks.ReasonMalformed}})
-	if err != nil || report.Redriven != 31 {
+	if err != nil || report.Redriven != 80 {
 		d.Errorf("%+v, %v", report, err)
 	}
 	time.Sleep(2 * time.Second) // the last ones die
@@ -333,7 +367,7 @@ func testRedriveDeadAgain(d *Desk) {
 	if err := <-ended; err != nil {
 		d.Error(err)
 	}
-	if got := d.Take("default-dlq"); len(got) != 31 {
+	if got := d.Take("default-dlq"); len(got) != 80 {
 		d.Errorf("%d letters: %v", len(got), IDs(got))
 	}
 }

@@ -43,6 +43,7 @@ func Run(t *testing.T, enter func(*testing.T, func(*testing.T, deadletters.API))
 		"Move":                   testMove,
 		"MoveRefused":            testMoveRefused,
 		"MoveInterrupted":        testMoveInterrupted,
+		"MoveJoined":             testMoveJoined,
 		"Purge":                  testPurge,
 		"PurgeKeepsWhatIsNewer":  testPurgeKeepsWhatIsNewer,
 		"RedrivenJobsRunAgain":   testRedrivenJobsRunAgain,
