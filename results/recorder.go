@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -105,7 +106,7 @@ func (r *Recorder) Start(ctx context.Context, a tasks.Attempt, cancel context.Ca
 	if r.config.FinalOnly {
 		record, err = r.lookUp(ctx, a)
 	} else {
-		record, err = r.store.Start(ctx, Start{ID: a.ID, Task: a.Task, Queue: a.Queue, Attempt: a.Deliveries, EnqueuedAt: a.EnqueuedAt, At: at})
+		record, err = r.store.Start(ctx, Start{ID: a.ID, Task: a.Task, Queue: a.Queue, Attempt: a.Deliveries, EnqueuedAt: a.EnqueuedAt, At: at, Token: rand.Int64()})
 	}
 	if finished, ok := errors.AsType[*FinishedError](err); ok {
 		r.told(nil)
@@ -139,8 +140,8 @@ const (
 	longestWait  = 5 * time.Minute
 )
 
-// claim keeps two messages of a job, of which each came as often, from running in this process at once: to the store their starts
-// could look like one that is repeated.
+// claim keeps two messages of a job, of which each came as often, from running in this process at once: a store that is told final
+// states only knows of neither.
 func (r *Recorder) claim(key running, at time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

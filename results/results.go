@@ -98,6 +98,8 @@ type Start struct {
 	ID, Task, Queue string
 	Attempt         int
 	EnqueuedAt, At  time.Time
+	// Token tells two starts at the same time apart, of which one is another worker's. Each start has its own.
+	Token int64
 }
 
 // An End is how an attempt ended.

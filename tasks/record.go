@@ -44,6 +44,7 @@ type Record struct {
 
 	EnqueuedAt time.Time `json:"enqueued_at,omitzero"`
 	StartedAt  time.Time `json:"started_at,omitzero"`  // of the latest attempt
+	StartToken int64     `json:"-"`                    // tells two starts at the same time apart
 	RetryAt    time.Time `json:"retry_at,omitzero"`    // when the next attempt is due, while retrying
 	FinishedAt time.Time `json:"finished_at,omitzero"` // when the state became final
 	UpdatedAt  time.Time `json:"updated_at"`

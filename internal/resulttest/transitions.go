@@ -375,6 +375,10 @@ func testRepeated(t *testing.T, h Harness) {
 	if err != nil || again.Runs != 1 || !again.StartedAt.Equal(first.StartedAt) {
 		t.Errorf("start: %+v, %v", again, err)
 	}
+	another := results.Start{ID: id, Attempt: 1, At: first.StartedAt, Token: 1}
+	if _, err := e.Start(ctx, another); !errors.Is(err, results.ErrRunning) {
+		t.Errorf("another's start at the same time: %v", err)
+	}
 	for _, state := range []results.State{results.Queued, results.Retrying, results.Succeeded} {
 		wantError(t, "end", e.end(id, 1, state, 3), nil)
 		e.unchanged(id, func() { wantError(t, "end again", e.end(id, 1, state, 3), nil) })

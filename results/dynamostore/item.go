@@ -27,6 +27,7 @@ const (
 	attrCancel       = "cancel_requested" // true, or left out
 	attrEnqueued     = "enqueued_at"
 	attrStarted      = "started_at"
+	attrStartToken   = "start_token"
 	attrRetry        = "retry_at"
 	attrFinished     = "finished_at"
 	attrUpdated      = "updated_at"
@@ -93,6 +94,9 @@ func (i item) attributes() attributes {
 	if i.Requeues > 0 {
 		a[attrRequeues] = number(int64(i.Requeues))
 	}
+	if i.StartToken != 0 {
+		a[attrStartToken] = number(i.StartToken)
+	}
 	if i.CancelRequested {
 		a[attrCancel] = &types.AttributeValueMemberBOOL{Value: true}
 	}
@@ -119,7 +123,7 @@ func itemOf(a attributes) (item, error) {
 	i := item{Record: results.Record{
 		ID: d.text(attrID), Task: d.text(attrTask), Queue: d.text(attrQueue), State: results.State(d.text(attrState)),
 		Attempt: int(d.number(attrAttempt)), Runs: int(d.number(attrRuns)), Requeues: int(d.number(attrRequeues)), CancelRequested: d.flag(attrCancel),
-		EnqueuedAt: d.time(attrEnqueued), StartedAt: d.time(attrStarted), RetryAt: d.time(attrRetry),
+		EnqueuedAt: d.time(attrEnqueued), StartedAt: d.time(attrStarted), StartToken: d.number(attrStartToken), RetryAt: d.time(attrRetry),
 		FinishedAt: d.time(attrFinished), UpdatedAt: d.time(attrUpdated),
 		Progress: d.float(attrProgress), ProgressText: d.text(attrProgressText),
 		Reason: d.text(attrReason), Error: d.text(attrError),

@@ -151,6 +151,7 @@ func (s *Store) Start(ctx context.Context, start results.Start) (results.Record,
 	w.state(start.ID, results.Running)
 	w.set(attrAttempt, number(int64(start.Attempt)))
 	w.set(attrStarted, stamp(start.At))
+	w.set(attrStartToken, number(start.Token))
 	w.set(attrProgress, number(0))
 	w.remove(attrRetry, attrProgressText)
 	w.add(attrRuns, 1)

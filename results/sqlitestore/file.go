@@ -29,7 +29,7 @@ const jobsSchema = `
 CREATE TABLE jobs (
 	id TEXT NOT NULL PRIMARY KEY, task TEXT NOT NULL, queue TEXT NOT NULL, state TEXT NOT NULL,
 	attempt INTEGER NOT NULL, runs INTEGER NOT NULL, requeues INTEGER NOT NULL, cancel INTEGER NOT NULL,
-	enqueued_at INTEGER NOT NULL, started_at INTEGER NOT NULL, retry_at INTEGER NOT NULL, finished_at INTEGER NOT NULL,
+	enqueued_at INTEGER NOT NULL, started_at INTEGER NOT NULL, start_token INTEGER NOT NULL, retry_at INTEGER NOT NULL, finished_at INTEGER NOT NULL,
 	updated_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
 	progress REAL NOT NULL, progress_text TEXT NOT NULL, reason TEXT NOT NULL, error TEXT NOT NULL, result BLOB
 );
@@ -42,13 +42,16 @@ CREATE INDEX byExpiry ON jobs (expires_at);`
 // requeuesColumn makes of a file of schema 1 one of schema 2.
 const requeuesColumn = `ALTER TABLE jobs ADD COLUMN requeues INTEGER NOT NULL DEFAULT 0;`
 
-// claimsSchema makes of a file of schema 2 one of schema 4. There is one row for each schedule, which stays for ever.
+// tokenColumn is what files of schemas before 4 do not have.
+const tokenColumn = `ALTER TABLE jobs ADD COLUMN start_token INTEGER NOT NULL DEFAULT 0;`
+
+// claimsSchema is what files of schemas before 3 do not have. There is one row for each schedule, which stays for ever.
 const claimsSchema = `
 CREATE TABLE claims (
 	schedule TEXT NOT NULL PRIMARY KEY, reached_at INTEGER NOT NULL, pending TEXT NOT NULL, revision INTEGER NOT NULL
 ) WITHOUT ROWID;`
 
-// pendingColumn makes of a file of schema 3, where a schedule had one pending tick, one of schema 4. That tick is due again.
+// pendingColumn makes of the claims of schema 3, where a schedule had one pending tick, those of schema 4. That tick is due again.
 const pendingColumn = `
 ALTER TABLE claims RENAME COLUMN settled_at TO reached_at;
 ALTER TABLE claims DROP COLUMN pending_at;
@@ -61,11 +64,11 @@ func changesFrom(version int64) string {
 	case 0:
 		return jobsSchema + claimsSchema
 	case 1:
-		return requeuesColumn + claimsSchema
+		return requeuesColumn + tokenColumn + claimsSchema
 	case 2:
-		return claimsSchema
+		return tokenColumn + claimsSchema
 	}
-	return pendingColumn
+	return tokenColumn + pendingColumn
 }
 
 // A file is an open file of records.

@@ -116,7 +116,7 @@ func TestOpenErrors(t *testing.T) {
 func TestAnOlderFile(t *testing.T) {
 	t.Parallel()
 	path := made(t)
-	edit(t, path, "UPDATE jobs SET state = 'dead'", "ALTER TABLE jobs DROP COLUMN requeues", "DROP TABLE claims", "PRAGMA user_version=1")
+	edit(t, path, "UPDATE jobs SET state = 'dead'", "ALTER TABLE jobs DROP COLUMN requeues", "ALTER TABLE jobs DROP COLUMN start_token", "DROP TABLE claims", "PRAGMA user_version=1")
 	for want := range 2 {
 		s, err := sqlitestore.Open(path, sqlitestore.Options{})
 		if err != nil {
@@ -406,7 +406,7 @@ func TestExpiredRecordsAreDeleted(t *testing.T) {
 func TestOpenAFileWithoutClaims(t *testing.T) {
 	t.Parallel()
 	path := made(t)
-	edit(t, path, "DROP TABLE claims", "PRAGMA user_version=2")
+	edit(t, path, "DROP TABLE claims", "ALTER TABLE jobs DROP COLUMN start_token", "PRAGMA user_version=2")
 	s := open(t, path, sqlitestore.Options{})
 	if _, err := s.Get(t.Context(), "kept"); err != nil {
 		t.Error(err)
@@ -420,7 +420,7 @@ func TestOpenAFileWithoutClaims(t *testing.T) {
 func TestOpenAFileOfOnePendingTick(t *testing.T) {
 	t.Parallel()
 	path := made(t)
-	edit(t, path, "DROP TABLE claims", `CREATE TABLE claims (
+	edit(t, path, "DROP TABLE claims", "ALTER TABLE jobs DROP COLUMN start_token", `CREATE TABLE claims (
 		schedule TEXT NOT NULL PRIMARY KEY, settled_at INTEGER NOT NULL, pending_at INTEGER NOT NULL, owner TEXT NOT NULL, revision INTEGER NOT NULL
 		) WITHOUT ROWID`, "INSERT INTO claims VALUES ('s', 1000, 2000, 'a', 7)", "PRAGMA user_version=3")
 	s := open(t, path, sqlitestore.Options{})

@@ -193,7 +193,7 @@ func FuzzFile(f *testing.F) {
 func FuzzValues(f *testing.F) {
 	_, _, closed := images(f)
 	for _, column := range strings.Fields(`jobs.id jobs.task jobs.queue jobs.state jobs.attempt jobs.runs jobs.requeues jobs.cancel jobs.enqueued_at
-		jobs.started_at jobs.retry_at jobs.finished_at jobs.updated_at jobs.expires_at jobs.progress jobs.progress_text jobs.reason jobs.error jobs.result
+		jobs.started_at jobs.start_token jobs.retry_at jobs.finished_at jobs.updated_at jobs.expires_at jobs.progress jobs.progress_text jobs.reason jobs.error jobs.result
 		claims.schedule claims.reached_at claims.pending claims.revision`) {
 		f.Add(column, byte('i'), "", int64(1<<63-1))
 		f.Add(column, byte('t'), "x\xff", int64(0))

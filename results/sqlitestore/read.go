@@ -14,7 +14,7 @@ import (
 )
 
 // columns are those that scan reads, before the result.
-const columns = `id, task, queue, state, attempt, runs, requeues, cancel, enqueued_at, started_at, retry_at, finished_at,
+const columns = `id, task, queue, state, attempt, runs, requeues, cancel, enqueued_at, started_at, start_token, retry_at, finished_at,
 	updated_at, expires_at, progress, progress_text, reason, error`
 
 type row interface{ Scan(to ...any) error }
@@ -24,7 +24,7 @@ func scan(from row, withResult bool) (results.Record, error) {
 	var enqueued, started, retry, finished, updated, expires int64
 	var result []byte
 	to := []any{
-		&r.ID, &r.Task, &r.Queue, &r.State, &r.Attempt, &r.Runs, &r.Requeues, &r.CancelRequested, &enqueued, &started, &retry, &finished,
+		&r.ID, &r.Task, &r.Queue, &r.State, &r.Attempt, &r.Runs, &r.Requeues, &r.CancelRequested, &enqueued, &started, &r.StartToken, &retry, &finished,
 		&updated, &expires, &r.Progress, &r.ProgressText, &r.Reason, &r.Error,
 	}
 	if withResult {

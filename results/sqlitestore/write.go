@@ -28,8 +28,8 @@ func (p *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 		query string
 	}{
 		{&p.get, "SELECT " + columns + ", result FROM jobs WHERE id = ?"},
-		{&p.insert, "INSERT OR REPLACE INTO jobs (" + columns + ", result) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
-		{&p.update, `UPDATE jobs SET state=?, attempt=?, runs=?, requeues=?, cancel=?, started_at=?, retry_at=?, finished_at=?,
+		{&p.insert, "INSERT OR REPLACE INTO jobs (" + columns + ", result) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+		{&p.update, `UPDATE jobs SET state=?, attempt=?, runs=?, requeues=?, cancel=?, started_at=?, start_token=?, retry_at=?, finished_at=?,
 			updated_at=?, expires_at=?, progress=?, progress_text=?, reason=?, error=?, result=? WHERE id=?`},
 		{&p.sweep, "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM jobs WHERE expires_at <= ? LIMIT ?)"},
 		{&p.getClaim, getClaim},
@@ -127,12 +127,12 @@ func (f *file) put(ctx context.Context, r results.Record, whole bool) error {
 	result := []byte(r.Result)
 	if whole {
 		_, err := f.stmts.insert.ExecContext(ctx, r.ID, r.Task, r.Queue, string(r.State), r.Attempt, r.Runs, r.Requeues, r.CancelRequested,
-			milli(r.EnqueuedAt), milli(r.StartedAt), milli(r.RetryAt), milli(r.FinishedAt), milli(r.UpdatedAt), milli(r.ExpiresAt),
+			milli(r.EnqueuedAt), milli(r.StartedAt), r.StartToken, milli(r.RetryAt), milli(r.FinishedAt), milli(r.UpdatedAt), milli(r.ExpiresAt),
 			r.Progress, r.ProgressText, r.Reason, r.Error, result)
 		return err
 	}
 	_, err := f.stmts.update.ExecContext(ctx, string(r.State), r.Attempt, r.Runs, r.Requeues, r.CancelRequested,
-		milli(r.StartedAt), milli(r.RetryAt), milli(r.FinishedAt), milli(r.UpdatedAt), milli(r.ExpiresAt),
+		milli(r.StartedAt), r.StartToken, milli(r.RetryAt), milli(r.FinishedAt), milli(r.UpdatedAt), milli(r.ExpiresAt),
 		r.Progress, r.ProgressText, r.Reason, r.Error, result, r.ID)
 	return err
 }

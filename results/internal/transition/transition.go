@@ -83,7 +83,7 @@ func (k Rules) Start(s results.Start) Step {
 		switch {
 		case r.State.Final():
 			return r, false, &results.FinishedError{Record: r}
-		case r.State == results.Running && r.Attempt == s.Attempt && r.StartedAt.Equal(s.At): // repeated
+		case r.State == results.Running && r.Attempt == s.Attempt && r.StartedAt.Equal(s.At) && r.StartToken == s.Token: // repeated
 			return r, false, nil
 		case r.CancelRequested:
 			k.finish(&r, results.Cancelled, s.At)
@@ -97,7 +97,7 @@ func (k Rules) Start(s results.Start) Step {
 }
 
 func (k Rules) begin(r results.Record, s results.Start) results.Record {
-	r.State, r.Attempt, r.StartedAt, r.RetryAt = results.Running, max(r.Attempt, s.Attempt), s.At, time.Time{}
+	r.State, r.Attempt, r.StartedAt, r.StartToken, r.RetryAt = results.Running, max(r.Attempt, s.Attempt), s.At, s.Token, time.Time{}
 	r.Runs++
 	r.Progress, r.ProgressText = 0, ""
 	k.changed(&r, s.At)
