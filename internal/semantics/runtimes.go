@@ -42,7 +42,7 @@ var runtimes = map[string]func(*testing.T, *run){
 		if !r.backend.Poller {
 			t.Skip("nothing to shut down")
 		}
-		const timeout = 4 * time.Second
+		const timeout = 12 * time.Second // of which 3 s are for giving back
 		stop := r.start(t, WorkOptions{Concurrency: 1, ShutdownTimeout: timeout})
 		for range 3 {
 			delay(t, r, workload.Endless, params{})
@@ -70,7 +70,7 @@ var runtimes = map[string]func(*testing.T, *run){
 		if !r.backend.Poller {
 			t.Skip("nothing to shut down")
 		}
-		const timeout = 4 * time.Second
+		const timeout = 12 * time.Second // of which 3 s are for giving back
 		stop := r.start(t, WorkOptions{Concurrency: 1, ShutdownTimeout: timeout})
 		delay(t, r, workload.Hanging, params{})
 		r.ran(t, 1, patience)

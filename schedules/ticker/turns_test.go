@@ -2,6 +2,7 @@ package ticker_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,4 +104,24 @@ func TestAnIllInstanceKeepsNoTicks(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A job that no queue will ever take holds nothing up.
+func TestAHopelessTick(t *testing.T) {
+	t.Parallel()
+	onBench(t, func(b *bench) {
+		tries := 0
+		b.outbox.before = func(_ context.Context, id string) error {
+			if strings.Contains(id, "00:01:00") {
+				tries++
+				return tasks.ErrInvalidJobID
+			}
+			return nil
+		}
+		b.runFor(150*time.Second, tasks.Periodic("p", nothing, tasks.Every(time.Minute)))
+		b.outbox.want(t, "the next", "00:02:00")
+		if tries != 1 || !strings.Contains(b.log.String(), "a tick is given up") {
+			t.Errorf("tried %d times; the log: %s", tries, b.log)
+		}
+	})
 }
