@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/coretasks/core/tasks"
@@ -77,7 +78,9 @@ func Read(path string) ([]Entry, error) {
 // Free ends the runs of [Stuck] that were started with this diary.
 func Free(diary string) error { return os.WriteFile(diary+".free", nil, 0o600) }
 
+// freed is also true when the case is over, and its directory gone.
 func freed(diary string) bool {
 	_, err := os.Stat(diary + ".free")
-	return err == nil
+	_, gone := os.Stat(filepath.Dir(diary))
+	return err == nil || gone != nil
 }
