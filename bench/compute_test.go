@@ -165,6 +165,12 @@ func TestSummary(t *testing.T) {
 	if f.cpu != 40 { // 2 x 2 s for 1,000 tasks
 		t.Errorf("cpu %v, want 40 s for 10,000 tasks", f.cpu)
 	}
+	p := perTask{"send": 0.1, "receive": 0.2, "delete": 0.3, "visibility": 0.565, "other": 1e-3}
+	for range 100 {
+		if a, b := p.total(), p.total(); a != b {
+			t.Fatalf("the same total is %v and %v", a, b)
+		}
+	}
 	if got := f.requests.total(); math.Abs(got-(0.2+0.1+0.1+0.001)) > 1e-9 {
 		t.Errorf("requests %v", got)
 	}
