@@ -58,9 +58,8 @@ func (q *Queue) Move(ctx context.Context, rate int, progress func(Progress)) (Mo
 	if err != nil {
 		return Moved{}, err
 	}
-	handle := "" // of what is cancelled when ctx ends
-	joined := underWay(task)
-	if !joined {
+	handle := "" // of the task that was started here, and is cancelled when ctx ends
+	if !underWay(task) {
 		// DestinationArn is named, since SQS does not know where the letters come from that workers have sent.
 		in := &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(q.deadARN), DestinationArn: aws.String(q.sourceARN)}
 		if rate > 0 {
@@ -73,7 +72,7 @@ func (q *Queue) Move(ctx context.Context, rate int, progress func(Progress)) (Mo
 		handle = aws.ToString(out.TaskHandle)
 	}
 	letters, err := q.follow(ctx, handle, progress)
-	return Moved{Letters: letters, Joined: joined}, err
+	return Moved{Letters: letters, Joined: handle == ""}, err
 }
 
 func underWay(task types.ListMessageMoveTasksResultEntry) bool {
