@@ -64,7 +64,7 @@ The parameters are one JSON value; without them they are {}, and with - they are
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&wait, "wait", false, "wait for the job's end and print its result; exit code 1 if it did not succeed")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait for the job's end and print its result; exit code 1 if it did not succeed or has no result")
 	cmd.Flags().DurationVar(&timeout, "timeout", 0, "with --wait, give up after this time (default never)")
 	cmd.Flags().Var(&countdown, "countdown", "wait so long before the job runs, such as 60s, 36h or 3d")
 	cmd.Flags().StringVar(&id, "job-id", "", "an ID of your own, or that of a job to send again whose fate is not known (default a new one)")
@@ -106,6 +106,9 @@ func (p *program) result(ctx context.Context, store results.Store, job tasks.Job
 	}
 	if err := failure(record); err != nil {
 		return err
+	}
+	if len(record.Result) == 0 {
+		return &tasks.NoResultError{Record: record}
 	}
 	return p.print(record, func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, string(record.Result))

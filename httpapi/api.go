@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/coretasks/core/internal/guard"
 	"github.com/coretasks/core/results"
 	"github.com/coretasks/core/sqsqueue"
 	"github.com/coretasks/core/tasks"
@@ -182,6 +183,7 @@ func (c *Config) complete() error {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	c.Logger = guard.Logger(c.Logger)
 	if c.MaxBody == 0 {
 		c.MaxBody = DefaultMaxBody
 	}

@@ -30,9 +30,6 @@ func (a *API) enqueue(w *response, r *http.Request, name string) error {
 	if err != nil {
 		return err
 	}
-	if errs := a.types.nulls(name, a.params[name], params); len(errs) > 0 {
-		return ofParams(errs...)
-	}
 	job, err := task.DelayJSON(r.Context(), a.sender, params, options...)
 	if err != nil {
 		return ofEnqueue(err)

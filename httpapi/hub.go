@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coretasks/core/internal/guard"
 	"github.com/coretasks/core/results"
 )
 
@@ -213,7 +214,11 @@ func (h *hub) take() (w *watch, wait time.Duration, ok bool) {
 func (h *hub) read(w *watch) {
 	ctx, cancel := context.WithTimeout(context.Background(), h.timeout)
 	defer cancel()
-	record, err := h.store.Get(ctx, w.id)
+	var record results.Record
+	err := guard.Try(func() (err error) { // here nobody else would hold a panic
+		record, err = h.store.Get(ctx, w.id)
+		return err
+	})
 
 	h.mu.Lock()
 	defer h.mu.Unlock()

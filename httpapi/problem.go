@@ -141,8 +141,8 @@ func problemOf(err error) *problem {
 
 // ofEnqueue translates what Delay returned.
 func ofEnqueue(err error) error {
-	if e, ok := errors.AsType[*tasks.ParamsError](err); ok {
-		return ofParams(e)
+	if errs := paramsErrors(err); len(errs) > 0 {
+		return ofParams(errs)
 	}
 	if e, ok := errors.AsType[*sqsqueue.TooLargeError](err); ok {
 		return newProblem(http.StatusRequestEntityTooLarge, slugTooLarge, "The job does not fit into a message: "+e.Error()+".")
@@ -162,7 +162,21 @@ func ofEnqueue(err error) error {
 	return ofQueue(err)
 }
 
-func ofParams(errs ...*tasks.ParamsError) *problem {
+// paramsErrors returns what is wrong with parameters, one error for each.
+func paramsErrors(err error) (all []*tasks.ParamsError) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			all = append(all, paramsErrors(one)...)
+		}
+		return all
+	}
+	if e, ok := errors.AsType[*tasks.ParamsError](err); ok {
+		all = append(all, e)
+	}
+	return all
+}
+
+func ofParams(errs []*tasks.ParamsError) *problem {
 	p := newProblem(http.StatusBadRequest, slugInvalidParams, errs[0].Error())
 	for _, e := range errs {
 		p.Errors = append(p.Errors, fieldError{Field: e.Field, Message: e.Problem})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ func TestEnqueue(t *testing.T) {
 		t.Errorf("job %+v, Location %q", job, resp.header.Get("Location"))
 	}
 	sent := f.sender.last()
-	if sent.Delay != 90*time.Second || sent.Envelope.ID != job.ID || string(sent.Envelope.Params) != `{"user_id":7,"report_type":"<monthly>"}` {
+	if sent.Delay != 90*time.Second || sent.Envelope.ID != job.ID || string(sent.Envelope.Params) != `{"user_id": 7, "report_type": "<monthly>"}` {
 		t.Errorf("sent %+v", sent)
 	}
 	var r results.Record
@@ -66,6 +67,33 @@ func TestEnqueueWhileTheStoreIsDown(t *testing.T) {
 	}
 }
 
+// TestParametersThatPanic ends no connection.
+func TestParametersThatPanic(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *Config) {
+		c.Registry = tasks.NewRegistry(tasks.Define("dated", func(context.Context, struct{ Due date }) (int, error) { return 0, nil }))
+	})
+	for _, due := range []string{`5`, `"goexit"`} {
+		p := wantProblem(t, f.do(request("POST", "/tasks/dated", `{"due":`+due+`}`)), http.StatusBadRequest, slugInvalidParams)
+		if len(p.Errors) != 1 || p.Errors[0].Field != "Due" || !strings.HasPrefix(p.Errors[0].Message, "must be what httpapi.date reads (panic: ") {
+			t.Errorf("errors %+v", p.Errors)
+		}
+	}
+	if resp := f.do(request("POST", "/tasks/dated", `{"due":"2026-01-02"}`)); resp.status != http.StatusAccepted {
+		t.Errorf("status %d: %s", resp.status, resp.body)
+	}
+}
+
+// date reads itself in a way that is often seen.
+type date string
+
+func (d *date) UnmarshalJSON(b []byte) error {
+	if *d = date(b[1 : len(b)-1]); *d == "goexit" {
+		runtime.Goexit()
+	}
+	return nil
+}
+
 func TestInvalidParameters(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -73,7 +101,7 @@ func TestInvalidParameters(t *testing.T) {
 		slug                        string
 	}{
 		"type":           {body: `{"user_id":"x"}`, field: "user_id", message: "must be a whole number, not a JSON string"},
-		"nested":         {body: `{"items":[{"price":"x"}]}`, field: "items.price", message: "must be a number, not a JSON string"},
+		"nested":         {body: `{"items":[{"price":"x"}]}`, field: "items.0.price", message: "must be a number, not a JSON string"},
 		"unknown":        {body: `{"user":1}`, field: "user", message: "is not a parameter of this task; it has user_id, report_type, items, labels, since, limit, tree"},
 		"null":           {body: `{"user_id":null}`, field: "user_id", message: "must be a whole number, not a JSON null"},
 		"nested null":    {body: `{"items":[{},{"price":null}]}`, field: "items.1.price", message: "must be a number, not a JSON null"},
@@ -83,7 +111,9 @@ func TestInvalidParameters(t *testing.T) {
 		"array":          {body: `[]`, message: "must be an object, not a JSON array"},
 		"syntax":         {body: `{"user_id":`, message: "not valid JSON: it ends too early"},
 		"more text":      {body: `{} {}`, message: "there is more text behind the JSON value"},
-		"too large":      {body: `{"limit":256}`, field: "limit", message: "must be a whole number of 0 or more, not a JSON number 256"},
+		"too large":      {body: `{"limit":256}`, field: "limit", message: "is out of range: it must be a whole number from 0 to 255"},
+		"twice in it":    {body: `{"user_id":1,"USER_ID":2}`, field: "user_id", message: "is given twice (letter case does not tell members apart)"},
+		"a time":         {body: `{"since":"2026-01-01"}`, field: "since", message: "must be a time as RFC 3339 has it, such as 2026-01-02T15:04:05Z (parsing time \"2026-01-01\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"\" as \"T\")"},
 		"countdown":      {query: "?countdown=soon", body: `{}`, field: "countdown", message: `"soon" is not a duration, such as 60s or 10m`, slug: slugInvalidRequest},
 		"negative":       {query: "?countdown=-1s", body: `{}`, field: "countdown", message: tasks.ErrInvalidCountdown.Error(), slug: slugInvalidRequest},
 		"too long":       {query: "?countdown=8761h", body: `{}`, field: "countdown", message: tasks.ErrInvalidCountdown.Error(), slug: slugInvalidRequest},

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coretasks/core/internal/jsontype"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -28,6 +28,7 @@ type schema struct {
 	Minimum     json.Number        `json:"minimum,omitempty"`
 	Maximum     json.Number        `json:"maximum,omitempty"`
 	Items       *schema            `json:"items,omitempty"`
+	MinItems    *int               `json:"minItems,omitempty"`
 	MaxItems    *int               `json:"maxItems,omitempty"`
 	Properties  map[string]*schema `json:"properties,omitempty"`
 	Required    []string           `json:"required,omitempty"`
@@ -38,13 +39,13 @@ type schema struct {
 // schemas makes schemas of Go types. Types that contain themselves become components that others refer to.
 type schemas struct {
 	components map[string]*schema
-	names      map[reflect.Type]string
-	open       map[reflect.Type]bool
+	names      map[*jsontype.Type]string
+	open       map[*jsontype.Type]bool
 	required   bool // members without omitempty are always there: in answers
 }
 
 func newSchemas() *schemas {
-	return &schemas{components: map[string]*schema{}, names: map[reflect.Type]string{}, open: map[reflect.Type]bool{}}
+	return &schemas{components: map[string]*schema{}, names: map[*jsontype.Type]string{}, open: map[*jsontype.Type]bool{}}
 }
 
 const componentPath = "#/components/schemas/"
@@ -53,12 +54,10 @@ const base64Pattern = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]
 
 // known are types of the standard library that have a JSON form of their own, and those of this module with few values.
 var known = map[reflect.Type]schema{
-	reflect.TypeFor[time.Time]():       {Type: "string", Format: "date-time"},
-	reflect.TypeFor[time.Duration]():   {Type: "integer", Format: "int64", Minimum: minInt64, Maximum: maxInt64, Description: "nanoseconds"},
-	reflect.TypeFor[json.RawMessage](): {},
-	reflect.TypeFor[json.Number]():     {Type: "number"},
-	reflect.TypeFor[big.Int]():         {Type: "integer"},
-	reflect.TypeFor[tasks.State]():     {Type: "string", Enum: []any{tasks.Queued, tasks.Running, tasks.Retrying, tasks.Succeeded, tasks.StateDead, tasks.Cancelled}},
+	reflect.TypeFor[time.Time]():     {Type: "string", Format: "date-time"},
+	reflect.TypeFor[time.Duration](): {Type: "integer", Format: "int64", Minimum: minInt64, Maximum: maxInt64, Description: "nanoseconds"},
+	reflect.TypeFor[big.Int]():       {Type: "integer"},
+	reflect.TypeFor[tasks.State]():   {Type: "string", Enum: []any{tasks.Queued, tasks.Running, tasks.Retrying, tasks.Succeeded, tasks.StateDead, tasks.Cancelled}},
 }
 
 const (
@@ -69,48 +68,56 @@ const (
 
 // of returns the schema of a type.
 func (g *schemas) of(t reflect.Type) *schema {
-	if s, ok := known[t]; ok {
-		return &s
-	}
-	if t.Kind() == reflect.Pointer {
-		return nullable(g.of(t.Elem()))
-	}
-	switch {
-	case implements[json.Unmarshaler](t):
-		return &schema{Description: "as " + t.String() + " reads it"}
-	case implements[encoding.TextUnmarshaler](t):
-		return &schema{Type: "string", Description: "as " + t.String() + " reads it"}
-	}
-	switch t.Kind() {
-	case reflect.Bool:
-		return &schema{Type: "boolean"}
-	case reflect.String:
-		return &schema{Type: "string"}
-	case reflect.Float32:
-		return &schema{Type: "number", Format: "float", Minimum: number(-math.MaxFloat32), Maximum: number(math.MaxFloat32)}
-	case reflect.Float64:
-		return &schema{Type: "number", Format: "double"}
-	case reflect.Slice:
-		if t.Elem().Kind() == reflect.Uint8 && !implements[json.Unmarshaler](t.Elem()) && !implements[encoding.TextUnmarshaler](t.Elem()) {
-			return nullable(&schema{Type: "string", Encoding: "base64", Pattern: base64Pattern})
-		}
-		return nullable(&schema{Type: "array", Items: g.of(t.Elem())})
-	case reflect.Array:
-		return &schema{Type: "array", Items: g.of(t.Elem())}
-	case reflect.Map:
-		return nullable(&schema{Type: "object", Additional: g.of(t.Elem()), Names: keys(t.Key())})
-	case reflect.Struct:
-		return g.object(t)
-	case reflect.Interface:
-		return &schema{}
-	default:
-		return integer(t)
-	}
+	d := jsontype.Of(t, "")
+	d.Probe("") // what is wrong with it, the registry has said
+	return g.schema(d.Type)
 }
 
-func implements[I any](t reflect.Type) bool {
-	i := reflect.TypeFor[I]()
-	return t.Implements(i) || reflect.PointerTo(t).Implements(i)
+func (g *schemas) schema(t *jsontype.Type) *schema {
+	if s, ok := known[t.Go]; ok {
+		return &s
+	}
+	s := g.kind(t)
+	if t.Null && t.Kind != jsontype.Any && t.Kind != jsontype.Raw {
+		return nullable(s)
+	}
+	return s
+}
+
+func (g *schemas) kind(t *jsontype.Type) *schema {
+	switch t.Kind {
+	case jsontype.Pointer:
+		return g.schema(t.Elem)
+	case jsontype.Own:
+		return &schema{Description: "as " + t.Go.String() + " reads it"}
+	case jsontype.Text:
+		return &schema{Type: "string", Description: "as " + t.Go.String() + " reads it"}
+	case jsontype.Bool:
+		return &schema{Type: "boolean"}
+	case jsontype.String:
+		return &schema{Type: "string"}
+	case jsontype.Number:
+		return &schema{Type: "number"}
+	case jsontype.Float:
+		if t.Bits == 32 {
+			return &schema{Type: "number", Format: "float", Minimum: number(-math.MaxFloat32), Maximum: number(math.MaxFloat32)}
+		}
+		return &schema{Type: "number", Format: "double"}
+	case jsontype.Bytes:
+		return &schema{Type: "string", Encoding: "base64", Pattern: base64Pattern}
+	case jsontype.Slice:
+		return &schema{Type: "array", Items: g.schema(t.Elem)}
+	case jsontype.Array:
+		return &schema{Type: "array", Items: g.schema(t.Elem), MinItems: &t.Len, MaxItems: &t.Len}
+	case jsontype.Map:
+		return &schema{Type: "object", Additional: g.schema(t.Elem), Names: keys(t.Key)}
+	case jsontype.Struct:
+		return g.object(t)
+	case jsontype.Int, jsontype.Uint:
+		return integer(t)
+	case jsontype.Any, jsontype.Raw:
+	}
+	return &schema{}
 }
 
 func number(f float64) json.Number { return json.Number(strconv.FormatFloat(f, 'g', -1, 64)) }
@@ -128,45 +135,54 @@ func nullable(s *schema) *schema {
 	return s
 }
 
-func integer(t reflect.Type) *schema {
-	if !t.ConvertibleTo(reflect.TypeFor[int64]()) {
-		return &schema{}
-	}
+func integer(t *jsontype.Type) *schema {
 	s := &schema{Type: "integer", Minimum: minInt64, Maximum: maxInt64}
-	unsigned := t.Kind() >= reflect.Uint && t.Kind() <= reflect.Uintptr
+	unsigned := t.Kind == jsontype.Uint
 	switch {
-	case unsigned && t.Bits() == 64:
+	case unsigned && t.Bits == 64:
 		s.Minimum, s.Maximum = "0", maxUint64
 	case unsigned:
-		s.Minimum, s.Maximum = "0", json.Number(strconv.FormatInt(1<<t.Bits()-1, 10))
-	case t.Bits() < 64:
-		s.Minimum, s.Maximum = json.Number(strconv.FormatInt(-1<<(t.Bits()-1), 10)), json.Number(strconv.FormatInt(1<<(t.Bits()-1)-1, 10))
+		s.Minimum, s.Maximum = "0", json.Number(strconv.FormatInt(1<<t.Bits-1, 10))
+	case t.Bits < 64:
+		s.Minimum, s.Maximum = json.Number(strconv.FormatInt(-1<<(t.Bits-1), 10)), json.Number(strconv.FormatInt(1<<(t.Bits-1)-1, 10))
 	}
-	if t.Bits() >= 32 && !unsigned {
-		s.Format = fmt.Sprintf("int%d", t.Bits())
+	if t.Bits >= 32 && !unsigned {
+		s.Format = fmt.Sprintf("int%d", t.Bits)
 	}
 	return s
 }
 
-// keys is the schema of a map's keys, or nil where every string is one.
-func keys(t reflect.Type) *schema {
-	if t.Kind() == reflect.String || implements[encoding.TextUnmarshaler](t) {
+// keys is the schema of a map's keys, or nil where every string is one, or their own type decides.
+func keys(t *jsontype.Type) *schema {
+	if t.Kind == jsontype.String || t.Kind == jsontype.Text {
 		return nil
 	}
 	return &schema{Pattern: "^-?(0|[1-9][0-9]*)$"}
 }
 
 // object is the schema of a struct. One that is being described already contains itself.
-func (g *schemas) object(t reflect.Type) *schema {
+func (g *schemas) object(t *jsontype.Type) *schema {
 	if g.open[t] {
 		if g.names[t] == "" {
-			g.names[t] = g.unused("Params_" + t.Name())
+			g.names[t] = g.unused("Params_" + t.Go.Name())
 		}
 		return &schema{Ref: componentPath + g.names[t]}
 	}
 	g.open[t] = true
 	s := &schema{Type: "object", Properties: map[string]*schema{}, Additional: false}
-	g.members(s, t, map[reflect.Type]bool{})
+	for _, f := range t.Fields {
+		of := g.schema(f.Type)
+		if f.Quoted {
+			of = quoted(f.Type, of)
+		}
+		if text := f.Go.Tag.Get("jsonschema"); text != "" {
+			of.Description = text
+		}
+		s.Properties[f.Name] = of
+		if g.required && !f.Optional {
+			s.Required = append(s.Required, f.Name)
+		}
+	}
 	delete(g.open, t)
 	if name := g.names[t]; name != "" {
 		g.components[name] = s
@@ -190,69 +206,25 @@ func (g *schemas) unused(name string) string {
 	return name
 }
 
-// members adds a struct's fields, and those of the structs it embeds unless an outer one has the name.
-func (g *schemas) members(s *schema, t reflect.Type, seen map[reflect.Type]bool) {
-	seen[t] = true
-	var embedded []reflect.Type
-	for field := range t.Fields() {
-		tag := field.Tag.Get("json")
-		name, options, _ := strings.Cut(tag, ",")
-		inner := field.Type
-		if inner.Kind() == reflect.Pointer {
-			inner = inner.Elem()
-		}
-		switch {
-		case tag == "-":
-			continue
-		case field.Anonymous && name == "" && inner.Kind() == reflect.Struct && known[inner].Type == nil:
-			if !seen[inner] {
-				embedded = append(embedded, inner)
-			}
-			continue
-		case !field.IsExported():
-			continue
-		case name == "":
-			name = field.Name
-		}
-		if s.Properties[name] != nil {
-			continue
-		}
-		of := g.of(field.Type)
-		if hasOption(options, "string") {
-			of = quoted(inner, of)
-		}
-		if text := field.Tag.Get("jsonschema"); text != "" {
-			of.Description = text
-		}
-		s.Properties[name] = of
-		if g.required && !hasOption(options, "omitempty") && !hasOption(options, "omitzero") {
-			s.Required = append(s.Required, name)
-		}
-	}
-	for _, inner := range embedded {
-		g.members(s, inner, seen)
-	}
-}
-
-func hasOption(options, want string) bool {
-	for option := range strings.SplitSeq(options, ",") {
-		if option == want {
-			return true
-		}
-	}
-	return false
-}
-
 // quoted is what the json tag's option "string" makes of a type.
-func quoted(t reflect.Type, of *schema) *schema {
-	switch kind := t.Kind(); {
-	case kind == reflect.Bool:
-		return &schema{Type: "string", Enum: []any{"true", "false"}}
-	case kind >= reflect.Int && kind <= reflect.Uintptr:
-		return &schema{Type: "string", Pattern: "^-?(0|[1-9][0-9]{0,18})$"}
-	case kind == reflect.Float32, kind == reflect.Float64:
-		return &schema{Type: "string", Pattern: `^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`}
+func quoted(t *jsontype.Type, of *schema) *schema {
+	null := t.Null
+	for t.Kind == jsontype.Pointer {
+		t = t.Elem
+	}
+	var s *schema
+	switch t.Kind {
+	case jsontype.Bool:
+		s = &schema{Type: "string", Enum: []any{"true", "false"}}
+	case jsontype.Int, jsontype.Uint:
+		s = &schema{Type: "string", Pattern: "^-?(0|[1-9][0-9]{0,18})$"}
+	case jsontype.Float:
+		s = &schema{Type: "string", Pattern: `^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`}
 	default:
 		return of
 	}
+	if null {
+		return nullable(s)
+	}
+	return s
 }

@@ -40,7 +40,7 @@ func TestSchemas(t *testing.T) {
 		`{"type":"integer"}`:                                                             reflect.TypeFor[big.Int](),
 		`{"type":"string","description":"as uuid.UUID reads it"}`:                        reflect.TypeFor[uuid.UUID](),
 		`{"type":["array","null"],"items":{"type":"string"}}`:                            reflect.TypeFor[[]string](),
-		`{"type":"array","items":{"type":"boolean"}}`:                                    reflect.TypeFor[[2]bool](),
+		`{"type":"array","items":{"type":"boolean"},"minItems":2,"maxItems":2}`:          reflect.TypeFor[[2]bool](),
 		`{"type":["object","null"],"additionalProperties":{"type":"boolean"}}`:           reflect.TypeFor[map[string]bool](),
 		`{"type":["object","null"],"propertyNames":{"pattern":"^-?(0|[1-9][0-9]*)$"},"additionalProperties":{"type":"boolean"}}`: reflect.TypeFor[map[int]bool](),
 		`{"type":"object","additionalProperties":false}`:                                          reflect.TypeFor[struct{}](),

@@ -2,13 +2,13 @@ package httpapi
 
 import (
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"regexp"
 	"runtime/debug"
 	"time"
+
+	"github.com/coretasks/core/internal/guard"
 )
 
 // A response is what is known of one request while it is served.
@@ -78,8 +78,8 @@ func (a *API) serve(writer http.ResponseWriter, r *http.Request) {
 func (a *API) finish(w *response, r *http.Request, began time.Time) {
 	panicked := recover()
 	if panicked != nil {
-		if err, ok := panicked.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
-			a.logger.Error("request panicked", "request_id", w.requestID, "route", w.pattern, "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+		if panicked != http.ErrAbortHandler { //nolint:errorlint // its panic is this very value
+			a.logger.Error("request panicked", "request_id", w.requestID, "route", w.pattern, "panic", guard.Text(panicked), "stack", string(debug.Stack()))
 		}
 		if w.status != 0 {
 			a.metrics.observe(w.pattern, r.Method, http.StatusInternalServerError, time.Since(began))

@@ -30,6 +30,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"github.com/coretasks/core/internal/guard"
 	"github.com/coretasks/core/sqsqueue"
 	"github.com/coretasks/core/tasks"
 )
@@ -102,6 +103,7 @@ func New(r *tasks.Registry, opts ...Option) (*Handler, error) {
 	if h.logger == nil {
 		h.logger = newLogger()
 	}
+	h.logger = guard.Logger(h.logger)
 	var err error
 	if h.executor, err = tasks.NewExecutor(r, tasks.ExecutorConfig{Logger: h.logger, Grace: h.grace, Recorder: h.recorder}); err != nil {
 		return nil, err

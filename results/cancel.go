@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/coretasks/core/internal/guard"
 )
 
 // OnCancel returns the store with what must also be done when a job is cancelled, such as deleting the one-time schedule
@@ -12,7 +14,7 @@ func OnCancel(store Store, drop func(ctx context.Context, id string) error, logg
 	if logger == nil {
 		logger = slog.Default()
 	}
-	return &dropper{Store: store, drop: drop, logger: logger}
+	return &dropper{Store: store, drop: drop, logger: guard.Logger(logger)}
 }
 
 type dropper struct {
@@ -25,7 +27,7 @@ type dropper struct {
 func (d *dropper) Cancel(ctx context.Context, id string, at time.Time) (Record, error) {
 	record, err := d.Store.Cancel(ctx, id, at)
 	if err == nil && record.State == Cancelled {
-		if err := d.drop(ctx, id); err != nil {
+		if err := guard.Try(func() error { return d.drop(ctx, id) }); err != nil {
 			d.logger.Warn("a cancelled job's schedule was not deleted; a worker will skip the job", "job", id, "error", err)
 		}
 	}

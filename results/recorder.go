@@ -2,15 +2,14 @@ package results
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/coretasks/core/internal/guard"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -86,6 +85,7 @@ func NewRecorder(store Store, cfg Config) *Recorder {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
+	cfg.Logger = guard.Logger(cfg.Logger)
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Recorder{store: store, config: cfg, logger: cfg.Logger, running: map[running]*progress{}, stop: stop, done: make(chan struct{})}
 	go r.loop(ctx)
@@ -103,11 +103,15 @@ func (r *Recorder) Start(ctx context.Context, a tasks.Attempt, cancel context.Ca
 	if other := r.claim(key, at); other != nil {
 		return 0, other
 	}
-	if r.config.FinalOnly {
-		record, err = r.lookUp(ctx, a)
-	} else {
-		record, err = r.store.Start(ctx, Start{ID: a.ID, Task: a.Task, Queue: a.Queue, Attempt: a.Deliveries, EnqueuedAt: a.EnqueuedAt, At: at, Token: rand.Int64()})
-	}
+	err = guard.Try(func() (err error) {
+		if r.config.FinalOnly {
+			record, err = r.lookUp(ctx, a)
+		} else {
+			start := Start{ID: a.ID, Task: a.Task, Queue: a.Queue, Attempt: a.Deliveries, EnqueuedAt: a.EnqueuedAt, At: at, Token: rand.Int64()}
+			record, err = r.store.Start(ctx, start)
+		}
+		return err
+	})
 	if finished, ok := errors.AsType[*FinishedError](err); ok {
 		r.told(nil)
 		r.unclaim(key)
@@ -211,21 +215,16 @@ func endOf(o tasks.Outcome) (End, bool) {
 		ID: a.ID, Attempt: a.Deliveries, At: now(), Requeues: RequeuesUnknown,
 		Task: a.Task, Queue: a.Queue, EnqueuedAt: a.EnqueuedAt,
 	}
-	if o.Err != nil {
-		end.Error = shorten(o.Err.Error())
-	}
+	end.Error = o.ErrorText()
 	switch {
 	case o.Skipped, o.Verdict == tasks.Postpone:
 		return End{}, false
 	case o.Cancelled:
 		end.State = Cancelled
 	case o.Verdict == tasks.Done:
-		end.State = Succeeded
-		raw, err := json.Marshal(o.Result)
-		if err != nil {
-			end.Error = "the result can't be JSON: " + err.Error()
-		} else {
-			end.Result = raw
+		end.State, end.Result = Succeeded, o.ResultJSON
+		if o.ResultErr != nil {
+			end.Error = "the result can't be JSON: " + o.ResultErr.Error()
 		}
 	case o.Verdict == tasks.Dead:
 		end.State, end.Reason = Dead, string(o.Reason)
@@ -237,19 +236,9 @@ func endOf(o tasks.Outcome) (End, bool) {
 	return end, true
 }
 
-// maxErrorText bounds the error of a record, as that of a dead letter.
-const maxErrorText = 8 << 10
-
-func shorten(text string) string {
-	if len(text) <= maxErrorText {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxErrorText], "") + "…"
-}
-
 // write records an end, now or, when the store is down, later.
 func (r *Recorder) write(ctx context.Context, end End) {
-	err := r.store.End(ctx, end)
+	err := guard.Try(func() error { return r.store.End(ctx, end) })
 	if settled(err) {
 		r.told(nil)
 		return
@@ -279,7 +268,11 @@ func (r *Recorder) told(err error) {
 	r.mu.Unlock()
 	switch {
 	case err != nil && !was:
-		r.logger.Error("the results store fails; jobs go on without it, and how they end is written when it is back", "error", err)
+		log := r.logger
+		if p, ok := errors.AsType[*guard.Panic](err); ok {
+			log = log.With("stack", string(p.Stack))
+		}
+		log.Error("the results store fails; jobs go on without it, and how they end is written when it is back", "error", err)
 	case err == nil && was:
 		r.logger.Info("the results store works again")
 	}
@@ -360,7 +353,7 @@ func (r *Recorder) giveUp() {
 func (r *Recorder) tellProgress(ctx context.Context, id string, p progress) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	err := r.store.Progress(ctx, id, p.attempt, p.fraction, p.text, p.at)
+	err := guard.Try(func() error { return r.store.Progress(ctx, id, p.attempt, p.fraction, p.text, p.at) })
 	if settled(err) {
 		return nil
 	}
@@ -382,7 +375,11 @@ func (r *Recorder) passOnCancellations(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	requested, err := r.store.CancelRequested(ctx, ids)
+	var requested map[string]bool
+	err := guard.Try(func() (err error) {
+		requested, err = r.store.CancelRequested(ctx, ids)
+		return err
+	})
 	r.told(err)
 	if err != nil {
 		return
@@ -407,7 +404,7 @@ func (r *Recorder) catchUp(ctx context.Context) {
 		end := r.pending[0]
 		r.mu.Unlock()
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		err := r.store.End(ctx, end)
+		err := guard.Try(func() error { return r.store.End(ctx, end) })
 		cancel()
 		if !settled(err) {
 			r.told(err)

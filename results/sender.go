@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/coretasks/core/internal/guard"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -24,7 +25,7 @@ func Track(to tasks.Sender, store Store, logger *slog.Logger) tasks.Sender {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	return &tracker{to: to, store: store, logger: logger}
+	return &tracker{to: to, store: store, logger: guard.Logger(logger)}
 }
 
 type tracker struct {
@@ -46,11 +47,17 @@ func (t *tracker) Send(ctx context.Context, msgs []tasks.Message) []error {
 	}
 	failed := 0
 	var why error
-	for _, err := range t.store.Enqueue(ctx, records) {
-		if err != nil {
-			failed++
-			why = err
+	panicked := guard.Try(func() error {
+		for _, err := range t.store.Enqueue(ctx, records) {
+			if err != nil {
+				failed++
+				why = err
+			}
 		}
+		return why
+	})
+	if why == nil && panicked != nil {
+		failed, why = len(records), panicked
 	}
 	if failed > 0 {
 		t.logger.Warn("jobs were enqueued without a record", "jobs", failed, "error", why)

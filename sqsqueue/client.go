@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/coretasks/core/internal/batch"
+	"github.com/coretasks/core/internal/guard"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -73,6 +74,7 @@ func New(api API, cfg Config) (*Client, error) {
 	if c.logger == nil {
 		c.logger = slog.Default()
 	}
+	c.logger = guard.Logger(c.logger)
 	return c, nil
 }
 
@@ -225,7 +227,10 @@ func byQueue(msgs []tasks.Message) map[string][]int {
 // outgoing encodes a job as a message.
 func (c *Client) outgoing(ctx context.Context, msg tasks.Message) (outgoing, error) {
 	if c.trace != nil && msg.Envelope.Trace == nil {
-		msg.Envelope.Trace = c.trace(ctx)
+		if p := guard.Call(func() { msg.Envelope.Trace = c.trace(ctx) }); p != nil {
+			c.logger.Error("Config.Trace panicked; the job is sent without a trace",
+				"job", msg.Envelope.ID, "task", msg.Envelope.Task, "panic", p.Text, "stack", string(p.Stack))
+		}
 	}
 	delay := msg.Delay
 	if delay > maxDelay {

@@ -26,8 +26,6 @@ const (
 const (
 	// deadLetterRoom is what a job's message leaves free, so that the attributes of a dead letter always fit.
 	deadLetterRoom = 2 << 10
-	// maxErrorText bounds the error of a dead letter, which is for people to read.
-	maxErrorText = 8 << 10
 	// minErrorText is the shortest error worth keeping.
 	minErrorText = 16
 )
@@ -51,8 +49,8 @@ func deadLetter(msg types.Message, o tasks.Outcome) outgoing {
 	add(AttributeFailedAt, "String", time.Now().UTC().Format(time.RFC3339))
 	add(AttributeJobID, "String", sqsText(o.Attempt.ID, 256))
 	room := maxBytes - out.size() - len(AttributeError) - len("String")
-	if o.Err != nil && room >= minErrorText {
-		add(AttributeError, "String", sqsText(o.Err.Error(), min(room, maxErrorText)))
+	if room >= minErrorText {
+		add(AttributeError, "String", sqsText(o.ErrorText(), room))
 	}
 	for _, name := range slices.Sorted(maps.Keys(msg.MessageAttributes)) {
 		attribute := msg.MessageAttributes[name]

@@ -82,7 +82,7 @@ func TestDeadLetterFits(t *testing.T) {
 			if own := aws.ToString(out.attributes[AttributeReason].StringValue); own != "" && own != string(test.outcome.Reason) {
 				t.Errorf("reason %q", own)
 			}
-			checkText(t, aws.ToString(out.attributes[AttributeError].StringValue), maxErrorText)
+			checkText(t, aws.ToString(out.attributes[AttributeError].StringValue), 8<<10)
 			accepted(t, out)
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coretasks/core/internal/guard"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -81,5 +82,8 @@ func (c *Client) keepOne(ctx context.Context, msg tasks.Message) error {
 	if err != nil {
 		return err
 	}
-	return c.later.Keep(ctx, LaterJob{ID: msg.Envelope.ID, QueueARN: arn, Body: out.body, Due: due})
+	// In a goroutine of this package, so that nobody else would hold a panic.
+	return guard.Try(func() error {
+		return c.later.Keep(ctx, LaterJob{ID: msg.Envelope.ID, QueueARN: arn, Body: out.body, Due: due})
+	})
 }

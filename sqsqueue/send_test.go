@@ -404,7 +404,7 @@ func TestWhatTheEnvelopeCarries(t *testing.T) {
 	t.Run("characters that SQS refuses", func(t *testing.T) {
 		bubble(t, func(e *env) {
 			e.apply(text)
-			const odd = "\x00\x01\x1f\uFFFE\uFFFF\u2028<&>\xff\U0010FFFF"
+			const odd = "\x00\x01\x1f\uFFFE\uFFFF\u2028<&>\U0010FFFF"
 			if _, err := text.Delay(e.Context(), e.client, odd); err != nil {
 				e.Error(err)
 			}
@@ -438,6 +438,29 @@ func TestWhatTheEnvelopeCarries(t *testing.T) {
 			}
 		})
 	})
+	t.Run("no trace where that panics", func(t *testing.T) {
+		bubble(t, func(e *env) {
+			e.client = e.newClient(sqsqueue.Config{Trace: func(context.Context) map[string]string { panic("no span") }})
+			e.apply(number)
+			if _, err := number.Delay(e.Context(), e.client, 1); err != nil {
+				e.Fatal(err)
+			}
+			env, err := tasks.DecodeEnvelope([]byte(*e.takeAll("default")[0].Body))
+			if err != nil || env.Trace != nil {
+				e.Errorf("trace %v (%v), want none", env.Trace, err)
+			}
+		})
+	})
+	t.Run("what a Later that panics leaves", func(t *testing.T) {
+		bubble(t, func(e *env) {
+			e.client = e.newClient(sqsqueue.Config{Later: brokenLater{}})
+			e.apply(number)
+			_, err := number.Delay(e.Context(), e.client, 1, tasks.Countdown(time.Hour))
+			if _, refused := errors.AsType[*tasks.EnqueueError](err); !refused || !strings.Contains(err.Error(), "panic: no schedules") {
+				e.Errorf("Delay: %v, want the panic", err)
+			}
+		})
+	})
 	t.Run("the trace of the caller's context", func(t *testing.T) {
 		bubble(t, func(e *env) {
 			type key struct{}
@@ -455,3 +478,7 @@ func TestWhatTheEnvelopeCarries(t *testing.T) {
 		})
 	})
 }
+
+type brokenLater struct{}
+
+func (brokenLater) Keep(context.Context, sqsqueue.LaterJob) error { panic("no schedules") }

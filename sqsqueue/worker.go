@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/coretasks/core/internal/deepstack"
+	"github.com/coretasks/core/internal/guard"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -109,6 +110,7 @@ func NewWorker(c *Client, r *tasks.Registry, cfg WorkerConfig) (*Worker, error) 
 	if cfg.Logger == nil {
 		cfg.Logger = c.logger
 	}
+	cfg.Logger = guard.Logger(cfg.Logger)
 	if cfg.Concurrency == 0 {
 		cfg.Concurrency = DefaultConcurrency
 	}

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -39,8 +40,12 @@ type run struct {
 	call     call
 	state    atomic.Int32 // whoever moves it from running decides whether the function counts as abandoned
 	returned chan struct{}
-	value    any   // what the function returned, once returned is closed
-	err      error // likewise
+
+	// What the function returned, once returned is closed.
+	value     any
+	failure   *failure // nil: none
+	result    json.RawMessage
+	resultErr error
 }
 
 // The states of a run.

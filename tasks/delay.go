@@ -1,12 +1,16 @@
 package tasks
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/coretasks/core/internal/jsontype"
 )
 
 // A Job is one enqueued call of a task.
@@ -37,9 +41,9 @@ type Sender interface {
 // [*EnqueueError]: the job was refused, or, with [EnqueueError.Unknown], may be in the queue; it then has the job's ID, with
 // which it can be enqueued again. Jobs run at least once; their order is not kept.
 func (t *Task[P, R]) Delay(ctx context.Context, to Sender, params P, opts ...DelayOption) (Job, error) {
-	raw, err := marshal(params)
+	raw, err := t.write(&params)
 	if err != nil {
-		return Job{}, &EnqueueError{Job: t.job(""), Err: fmt.Errorf("encode the parameters: %w", err)}
+		return Job{}, &EnqueueError{Job: t.job(""), Err: err}
 	}
 	return t.delay(ctx, to, raw, opts)
 }
@@ -56,11 +60,10 @@ func (t *Task[P, R]) DelayMany(ctx context.Context, to Sender, params []P, opts 
 	msgs := make([]Message, 0, len(params))
 	at := make([]int, 0, len(params)) // the place in params of each message
 	bulk := &BulkError{Total: len(params)}
-	for i, p := range params {
-		raw, err := marshal(p)
+	for i := range params {
+		raw, err := t.write(&params[i])
 		if err != nil {
 			jobs[i] = t.job("")
-			err = fmt.Errorf("encode the parameters: %w", err)
 			bulk.Items = append(bulk.Items, ItemError{Index: i, Err: &EnqueueError{Job: jobs[i], Err: err}})
 			continue
 		}
@@ -72,7 +75,7 @@ func (t *Task[P, R]) DelayMany(ctx context.Context, to Sender, params []P, opts 
 		msgs, at = append(msgs, msg), append(at, i)
 	}
 	for k, err := range to.Send(ctx, msgs) {
-		if err != nil {
+		if err != nil && k < len(at) {
 			i := at[k]
 			bulk.Items = append(bulk.Items, ItemError{Index: i, Err: &EnqueueError{Job: jobs[i], Err: err}})
 		}
@@ -85,11 +88,26 @@ func (t *Task[P, R]) DelayMany(ctx context.Context, to Sender, params []P, opts 
 
 // DelayJSON is [Task.Delay] with parameters given as JSON; see [AnyTask].
 func (d *definition) DelayJSON(ctx context.Context, to Sender, params []byte, opts ...DelayOption) (Job, error) {
-	raw, err := d.recode(params)
-	if err != nil {
+	if err := d.check(params); err != nil {
 		return Job{}, err
 	}
-	return d.delay(ctx, to, raw, opts)
+	return d.delay(ctx, to, bytes.TrimSpace(params), opts)
+}
+
+// write encodes the parameters that pointer points to.
+func (d *definition) write(pointer any) (json.RawMessage, error) {
+	raw, err := encodeValue(d.types.of(d).params, pointer)
+	if text, ok := errors.AsType[*jsontype.TextError](err); ok {
+		problem := jsontype.NotUTF8
+		if text.Place == "" {
+			problem = "the text " + problem
+		}
+		return nil, &ParamsError{Task: d.info.Name, Field: text.Place, Problem: problem}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode the parameters: %w", err)
+	}
+	return raw, nil
 }
 
 func (d *definition) delay(ctx context.Context, to Sender, params json.RawMessage, opts []DelayOption) (Job, error) {
@@ -102,15 +120,15 @@ func (d *definition) delay(ctx context.Context, to Sender, params json.RawMessag
 		return Job{}, &EnqueueError{Job: d.job(""), Err: err}
 	}
 	job := d.job(msg.Envelope.ID)
-	if errs := to.Send(ctx, []Message{msg}); errs != nil && errs[0] != nil {
+	if errs := to.Send(ctx, []Message{msg}); len(errs) > 0 && errs[0] != nil {
 		return job, &EnqueueError{Job: job, Err: errs[0]}
 	}
 	return job, nil
 }
 
 func (d *definition) message(params json.RawMessage, s delaySettings) (Message, error) {
-	if len(d.problems) > 0 {
-		return Message{}, d.problems[0]
+	if problems := d.wrong(); len(problems) > 0 {
+		return Message{}, problems[0]
 	}
 	id := s.id
 	if id == "" {

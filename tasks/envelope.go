@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"reflect"
+	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/coretasks/core/internal/jsontype"
 )
 
 // EnvelopeVersion is the version of the wire format that this package writes, and the only one that it reads.
@@ -46,26 +49,60 @@ func (e *EnvelopeError) Error() string {
 	return fmt.Sprintf("malformed message: field %q %s", e.Field, e.Problem)
 }
 
-// Encode returns the envelope as JSON. Every character of it is one that SQS accepts: what JSON leaves as it is and SQS
-// refuses (U+FFFE, U+FFFF) is escaped.
+// Encode returns the envelope as JSON, with the parameters as they are, to the byte but for one thing: every character
+// is one that SQS accepts. What JSON leaves as it is and SQS refuses (U+FFFE, U+FFFF) is escaped.
 func (e Envelope) Encode() ([]byte, error) {
-	e.Version = EnvelopeVersion
-	body, err := marshal(e)
+	body, err := e.append(make([]byte, 0, len(e.Params)+200))
 	if err != nil {
 		return nil, fmt.Errorf("encode job %s of task %q: %w", e.ID, e.Task, err)
 	}
-	return body, nil
+	return escapeNoncharacters(body), nil
 }
 
-// marshal is json.Marshal without the escapes that only HTML needs, which would make "<" six bytes long.
-func marshal(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
+func (e Envelope) append(b []byte) ([]byte, error) {
+	if e.Params == nil {
+		e.Params = json.RawMessage("null")
 	}
-	return escapeNoncharacters(bytes.TrimSuffix(buf.Bytes(), []byte("\n"))), nil
+	if !json.Valid(e.Params) || !utf8.Valid(e.Params) {
+		return nil, errors.New("the parameters are not JSON in UTF-8")
+	}
+	b = append(b, `{"v":1,"id":`...)
+	b = appendString(b, e.ID)
+	b = append(b, `,"task":`...)
+	b = appendString(b, e.Task)
+	b = append(b, `,"params":`...)
+	b = append(b, e.Params...)
+	b, err := appendTime(b, "enqueued_at", e.EnqueuedAt)
+	if err == nil && !e.NotBefore.IsZero() {
+		b, err = appendTime(b, "not_before", e.NotBefore)
+	}
+	if err == nil && len(e.Trace) > 0 {
+		var trace []byte
+		trace, err = json.Marshal(e.Trace)
+		b = append(append(b, `,"trace":`...), trace...)
+	}
+	return append(b, '}'), err
+}
+
+func appendTime(b []byte, member string, t time.Time) ([]byte, error) {
+	b = append(b, `,"`...)
+	b = append(b, member...)
+	b = append(b, `":"`...)
+	b, err := t.AppendText(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", member, err)
+	}
+	return append(b, '"'), nil
+}
+
+func appendString(b []byte, s string) []byte {
+	if isPlain(s) {
+		b = append(b, '"')
+		b = append(b, s...)
+		return append(b, '"')
+	}
+	quoted, _ := json.Marshal(s) // a string can be written
+	return append(b, quoted...)
 }
 
 // escapeNoncharacters writes U+FFFE and U+FFFF, which can stand only inside JSON strings, as escapes.
@@ -77,41 +114,101 @@ func escapeNoncharacters(body []byte) []byte {
 	return bytes.ReplaceAll(body, []byte("\uFFFF"), []byte(`\uffff`))
 }
 
+// wire is an envelope as it is read: null is what a producer may write for a member that it does not have.
+type wire struct {
+	V          *int               `json:"v"`
+	ID         *string            `json:"id"`
+	Task       *string            `json:"task"`
+	Params     json.RawMessage    `json:"params"`
+	EnqueuedAt *time.Time         `json:"enqueued_at"`
+	NotBefore  *time.Time         `json:"not_before"`
+	Trace      map[string]*string `json:"trace"`
+}
+
+var wireType = sync.OnceValue(func() *jsontype.Description { return jsontype.Of(reflect.TypeFor[wire](), "") })
+
 // DecodeEnvelope reads a message's body. It refuses, with an [*EnvelopeError], what could not be run for certain: a
-// body that is not a JSON object in UTF-8, another version, a missing id, task or params. Members it does not know are ignored,
-// so that a newer producer of the same version can add some.
+// body that is not a JSON object in UTF-8, another version, a missing id, task or params, a member that is given twice or
+// has another type. The ID and the task are returned also then, where they can be read. Members it does not know are
+// ignored, so that a newer producer of the same version can add some.
 func DecodeEnvelope(body []byte) (Envelope, error) {
-	if !utf8.Valid(body) { // SQS carries none; encoding/json would let it pass inside parameters
+	switch {
+	case bytes.HasPrefix(body, []byte(byteOrderMark)):
+		return Envelope{}, &EnvelopeError{Problem: "it begins with a byte order mark (U+FEFF), which JSON does not have"}
+	case !utf8.Valid(body): // SQS carries none; encoding/json would let it pass inside parameters
 		return Envelope{}, &EnvelopeError{Problem: "it is not valid UTF-8"}
 	}
-	var e Envelope
-	if err := json.Unmarshal(body, &e); err != nil {
-		return Envelope{}, envelopeError(err)
+	if !json.Valid(body) {
+		return Envelope{}, &EnvelopeError{Problem: "not JSON: " + syntaxProblem(json.Unmarshal(body, new(json.RawMessage)))}
 	}
+	of := wireType()
+	if problems := of.Validate(body, false); len(problems) > 0 {
+		return named(body), problemOf(problems[0])
+	}
+	var w wire
+	if err := of.Decode(body, &w); err != nil {
+		if p := of.Blame(body); p != nil {
+			return named(body), problemOf(*p)
+		}
+		return named(body), &EnvelopeError{Problem: err.Error()}
+	}
+	return w.envelope()
+}
+
+func problemOf(p jsontype.Problem) *EnvelopeError {
+	if p.Place == "" {
+		return &EnvelopeError{Problem: "it " + p.Text}
+	}
+	return &EnvelopeError{Field: p.Place, Problem: p.Text}
+}
+
+func (w wire) envelope() (Envelope, error) {
+	e := Envelope{Params: w.Params}
+	if w.ID != nil {
+		e.ID = *w.ID
+	}
+	if w.Task != nil {
+		e.Task = *w.Task
+	}
+	const reads = "this program reads version 1"
 	switch {
-	case e.Version == 0:
-		return Envelope{}, &EnvelopeError{Field: "v", Problem: "is missing; this program reads version 1"}
-	case e.Version != EnvelopeVersion:
-		return Envelope{}, &EnvelopeError{Field: "v", Problem: fmt.Sprintf("is version %d; this program reads version 1", e.Version)}
+	case w.V == nil || *w.V == 0:
+		return e, &EnvelopeError{Field: "v", Problem: "is missing; " + reads}
+	case *w.V != EnvelopeVersion:
+		return e, &EnvelopeError{Field: "v", Problem: fmt.Sprintf("is version %d; %s", *w.V, reads)}
 	case e.ID == "":
-		return Envelope{}, &EnvelopeError{Field: "id", Problem: "is missing"}
+		return e, &EnvelopeError{Field: "id", Problem: "is missing"}
 	case e.Task == "":
-		return Envelope{}, &EnvelopeError{Field: "task", Problem: "is missing"}
+		return e, &EnvelopeError{Field: "task", Problem: "is missing"}
 	case e.Params == nil:
-		return Envelope{}, &EnvelopeError{Field: "params", Problem: "is missing"}
+		return e, &EnvelopeError{Field: "params", Problem: "is missing"}
+	}
+	e.Version = *w.V
+	if w.EnqueuedAt != nil {
+		e.EnqueuedAt = *w.EnqueuedAt
+	}
+	if w.NotBefore != nil {
+		e.NotBefore = *w.NotBefore
+	}
+	for name, value := range w.Trace {
+		if value == nil {
+			continue
+		}
+		if e.Trace == nil {
+			e.Trace = map[string]string{}
+		}
+		e.Trace[name] = *value
 	}
 	return e, nil
 }
 
-func envelopeError(err error) error {
-	if typeErr, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		if typeErr.Field == "" {
-			return &EnvelopeError{Problem: "it is a JSON " + typeErr.Value + ", not an object"}
-		}
-		return &EnvelopeError{Field: typeErr.Field, Problem: "is a JSON " + typeErr.Value + ", not " + jsonKind(typeErr.Type)}
+// named reads what tells of which job a body is that is no envelope otherwise.
+func named(body []byte) (e Envelope) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil {
+		return e
 	}
-	if syntaxErr, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return &EnvelopeError{Problem: fmt.Sprintf("not JSON: %v at byte %d", syntaxErr, syntaxErr.Offset)}
-	}
-	return &EnvelopeError{Problem: strings.TrimPrefix(err.Error(), "json: ")}
+	_ = json.Unmarshal(members["id"], &e.ID) // where it is another type there is none
+	_ = json.Unmarshal(members["task"], &e.Task)
+	return e
 }

@@ -38,18 +38,26 @@ func TestEnvelopeGoesThere(t *testing.T) {
 func TestEnvelopeRefuses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ body, want string }{
-		"nothing":          {``, `malformed message: not JSON: unexpected end of JSON input at byte 0`},
-		"no JSON":          {`hello`, `malformed message: not JSON: invalid character 'h' looking for beginning of value at byte 1`},
-		"an array":         {`[]`, `malformed message: it is a JSON array, not an object`},
-		"null":             {`null`, `malformed message: field "v" is missing; this program reads version 1`},
-		"no version":       {`{"id":"1","task":"a","params":{}}`, `malformed message: field "v" is missing; this program reads version 1`},
-		"a newer version":  {`{"v":2,"id":"1","task":"a","params":{}}`, `malformed message: field "v" is version 2; this program reads version 1`},
-		"no id":            {`{"v":1,"task":"a","params":{}}`, `malformed message: field "id" is missing`},
-		"no task":          {`{"v":1,"id":"1","params":{}}`, `malformed message: field "task" is missing`},
-		"no params":        {`{"v":1,"id":"1","task":"a"}`, `malformed message: field "params" is missing`},
-		"an id of numbers": {`{"v":1,"id":1,"task":"a","params":{}}`, `malformed message: field "id" is a JSON number, not a string`},
-		"a bad time":       {`{"v":1,"id":"1","task":"a","params":{},"not_before":"soon"}`, `malformed message: `},
-		"more behind it":   {`{"v":1,"id":"1","task":"a","params":{}} x`, `malformed message: not JSON: invalid character 'x' after top-level value`},
+		"nothing":           {``, `malformed message: not JSON: unexpected end of JSON input at byte 0`},
+		"no JSON":           {`hello`, `malformed message: not JSON: invalid character 'h' looking for beginning of value at byte 1`},
+		"an array":          {`[]`, `malformed message: it must be an object, not a JSON array`},
+		"null":              {`null`, `malformed message: it must be an object, not a JSON null`},
+		"a null version":    {`{"v":null,"id":"1","task":"a","params":{}}`, `malformed message: field "v" is missing; this program reads version 1`},
+		"no version":        {`{"id":"1","task":"a","params":{}}`, `malformed message: field "v" is missing; this program reads version 1`},
+		"a newer version":   {`{"v":2,"id":"1","task":"a","params":{}}`, `malformed message: field "v" is version 2; this program reads version 1`},
+		"no id":             {`{"v":1,"task":"a","params":{}}`, `malformed message: field "id" is missing`},
+		"no task":           {`{"v":1,"id":"1","params":{}}`, `malformed message: field "task" is missing`},
+		"no params":         {`{"v":1,"id":"1","task":"a"}`, `malformed message: field "params" is missing`},
+		"an id of numbers":  {`{"v":1,"id":1,"task":"a","params":{}}`, `malformed message: field "id" must be a string, not a JSON number`},
+		"a bad time":        {`{"v":1,"id":"1","task":"a","params":{},"not_before":"soon"}`, `malformed message: field "not_before" must be a time as RFC 3339 has it, such as 2026-01-02T15:04:05Z`},
+		"a number of time":  {`{"v":1,"id":"1","task":"a","enqueued_at":1732700000}`, `malformed message: field "enqueued_at" must be a time as RFC 3339 has it, such as 2026-01-02T15:04:05Z`},
+		"a part version":    {`{"v":1.5,"id":"1","task":"a","params":{}}`, `malformed message: field "v" must be a whole number, without point and exponent`},
+		"two ids":           {`{"v":1,"id":"1","id":"2","task":"a","params":{}}`, `malformed message: field "id" is given twice`},
+		"two IDs":           {`{"v":1,"id":"1","ID":"2","task":"a","params":{}}`, `malformed message: field "id" is given twice`},
+		"a list of traces":  {`{"v":1,"id":"1","task":"a","params":{},"trace":["x"]}`, `malformed message: field "trace" must be an object, not a JSON array`},
+		"a byte order mark": {"\uFEFF" + `{"v":1,"id":"1","task":"a","params":{}}`, `malformed message: it begins with a byte order mark (U+FEFF)`},
+		"Latin-1":           {"{\"v\":1,\"id\":\"\xe4\",\"task\":\"a\",\"params\":{}}", `malformed message: it is not valid UTF-8`},
+		"more behind it":    {`{"v":1,"id":"1","task":"a","params":{}} x`, `malformed message: not JSON: invalid character 'x' after top-level value`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,6 +69,52 @@ func TestEnvelopeRefuses(t *testing.T) {
 	}
 	if e, err := tasks.DecodeEnvelope([]byte(`{"v":1,"id":"1","task":"a","params":null,"later":true}`)); err != nil || string(e.Params) != "null" {
 		t.Errorf("a member of a newer producer: %+v, %v", e, err)
+	}
+	for _, body := range []string{
+		`{"v":1,"id":"1","task":"a","params":{},"enqueued_at":null,"not_before":null,"trace":null}`,
+		`{"v":1,"id":"1","task":"a","params":{},"trace":{"tracestate":null}}`,
+	} {
+		if e, err := tasks.DecodeEnvelope([]byte(body)); err != nil || !e.EnqueuedAt.IsZero() || !e.NotBefore.IsZero() || e.Trace != nil {
+			t.Errorf("null for what a job may lack: %+v, %v", e, err)
+		}
+	}
+}
+
+// TestAMalformedEnvelopeStillTellsItsJob keeps what can be read of a body that is no envelope otherwise.
+func TestAMalformedEnvelopeStillTellsItsJob(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string][2]string{
+		`{"v":1,"id":"j1","task":"a","enqueued_at":1732700000}`: {"j1", "a"},
+		`{"v":2,"id":"j1","task":"a","params":{}}`:              {"j1", "a"},
+		`{"id":"j1","task":7}`:                                  {"j1", ""},
+		`{"id":{"x":1},"task":"a"}`:                             {"", "a"},
+		`["j1"]`:                                                {"", ""},
+		`{"id":"j1"`:                                            {"", ""},
+	} {
+		if e, err := tasks.DecodeEnvelope([]byte(body)); err == nil || e.ID != want[0] || e.Task != want[1] {
+			t.Errorf("%s: %+v, %v; want job %q of task %q", body, e, err, want[0], want[1])
+		}
+	}
+}
+
+// TestParametersTravelAsTheyAre, to the byte.
+func TestParametersTravelAsTheyAre(t *testing.T) {
+	t.Parallel()
+	for _, params := range []string{
+		`{"any": 9007199254740993, "f":1.0, "e":1E2, "s":"\u00e4\/<&>", "a" : [ 1,` + "\n\t" + `2 ]}`, `null`, `"x"`, `[]`, `0.10`,
+	} {
+		body, err := tasks.Envelope{ID: "1", Task: "a", Params: json.RawMessage(params), EnqueuedAt: time.Unix(0, 0).UTC()}.Encode()
+		if err != nil || !strings.Contains(string(body), `"params":`+params+`,"enqueued_at":`) {
+			t.Errorf("%s travels in %s (%v)", params, body, err)
+		}
+		if e, err := tasks.DecodeEnvelope(body); err != nil || string(e.Params) != params {
+			t.Errorf("%s arrives as %s (%v)", params, e.Params, err)
+		}
+	}
+	for _, wrong := range []string{"", " ", "{", "{}{}", "nil", "\"\xff\""} {
+		if body, err := (tasks.Envelope{ID: "1", Task: "a", Params: json.RawMessage(wrong)}).Encode(); err == nil {
+			t.Errorf("parameters %q are written as %s", wrong, body)
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/coretasks/core/internal/guard"
 )
 
 var (
@@ -59,6 +61,9 @@ func Errorf(format string, args ...any) error {
 
 // Permanent marks err as a failure that no retry can mend: invalid data, a missing record. The job is dead-lettered at
 // once. Permanent(nil) is nil.
+//
+// An error that joins several, by errors.Join or by more than one %w, is permanent only when each of them is: the
+// others may be gone at the next attempt. To make the whole permanent, mark the whole.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -67,7 +72,8 @@ func Permanent(err error) error {
 }
 
 // RetryAfter asks for the next retry, if one remains, after d instead of the task's RetryDelay: for example what a rate
-// limit's Retry-After says. Less than 0 counts as 0 and more than [MaxRetryDelay] as that. RetryAfter(d, nil) is nil.
+// limit's Retry-After says. Less than 0 counts as 0 and more than [MaxRetryDelay] as that. RetryAfter(d, nil) is nil. Of
+// several that are joined, the longest counts.
 func RetryAfter(d time.Duration, err error) error {
 	if err == nil {
 		return nil
@@ -75,11 +81,8 @@ func RetryAfter(d time.Duration, err error) error {
 	return &Error{Err: err, After: min(max(d, 0), MaxRetryDelay), HasAfter: true}
 }
 
-// IsPermanent reports whether err asks not to be retried.
-func IsPermanent(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.Permanent
-}
+// IsPermanent reports whether err asks not to be retried; see [Permanent] for errors that are joined.
+func IsPermanent(err error) bool { return examine(err).permanent }
 
 // A TimeoutError is the cause of a task's context, and the error of the attempt, when the attempt took longer than it
 // may.
@@ -107,13 +110,25 @@ func (e *TimeoutError) Error() string {
 // Is makes a TimeoutError match context.DeadlineExceeded, as the context's own error does.
 func (e *TimeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
-// A PanicError is the error of an attempt that panicked, or that ended its goroutine by runtime.Goexit.
+// A PanicError is the error of an attempt that panicked, or that ended its goroutine by runtime.Goexit. It is also the
+// cause where code of a parameter's or a result's type panics.
 type PanicError struct {
 	Value any
 	Stack []byte
+
+	text string // of the value, taken once; "" where the error was made elsewhere
 }
 
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+func newPanicError(p *guard.Panic) *PanicError {
+	return &PanicError{Value: p.Value, Stack: p.Stack, text: p.Text}
+}
+
+func (e *PanicError) Error() string {
+	if e.text == "" {
+		return "panic: " + guard.Text(e.Value)
+	}
+	return "panic: " + e.text
+}
 
 // Unwrap returns the panic's value where that is an error.
 func (e *PanicError) Unwrap() error {
@@ -128,7 +143,8 @@ type DefinitionError struct {
 	// Queue names the queue, where a queue's settings are wrong.
 	Queue   string
 	Problem string
-	// Err is the cause, where it has a type: a [*CronError] or an [*IntervalError].
+	// Err is the cause, where it has a type: a [*CronError], an [*IntervalError], or what a type's own code answers when
+	// its zero value is read back.
 	Err error
 }
 
@@ -142,12 +158,16 @@ func (e *DefinitionError) Error() string {
 	return fmt.Sprintf("task %q: %s", e.Task, e.Problem)
 }
 
-// A ParamsError says which parameter of a task is wrong.
+// A ParamsError says which parameter of a task is wrong, and what it must be. Its message has no values of parameters, so
+// that it can be logged.
 type ParamsError struct {
 	Task string
-	// Field is the JSON path of the parameter ("items.price"), or empty where the whole document is wrong.
+	// Field is the path of the parameter ("items.3.price", and "prices.*" for what a map has), or empty where the whole
+	// document is wrong.
 	Field   string
 	Problem string
+	// Err is what the parameter's own type said, where that refused it; it may repeat the value.
+	Err error
 }
 
 func (e *ParamsError) Error() string {
@@ -156,6 +176,9 @@ func (e *ParamsError) Error() string {
 	}
 	return fmt.Sprintf("parameters of task %q: field %q: %s", e.Task, e.Field, e.Problem)
 }
+
+// Unwrap returns what the parameter's own type said.
+func (e *ParamsError) Unwrap() error { return e.Err }
 
 // An EnqueueError says which job was not enqueued, or not for certain, and why. Unwrap gives the reason.
 type EnqueueError struct {

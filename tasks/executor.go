@@ -3,12 +3,13 @@ package tasks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"runtime/pprof"
 	"sync/atomic"
 	"time"
+
+	"github.com/coretasks/core/internal/guard"
 )
 
 // DefaultGrace is how long a function whose context was cancelled may take to return before it is abandoned.
@@ -48,6 +49,7 @@ func NewExecutor(r *Registry, cfg ExecutorConfig) (*Executor, error) {
 	if e.logger == nil {
 		e.logger = slog.Default()
 	}
+	e.logger = guard.Logger(e.logger)
 	if e.grace <= 0 {
 		e.grace = DefaultGrace
 	}
@@ -93,13 +95,15 @@ func (d Delivery) notDue(notBefore time.Time) int {
 func (e *Executor) Execute(ctx context.Context, d Delivery) Outcome {
 	if d.Logger == nil {
 		d.Logger = e.logger
+	} else {
+		d.Logger = guard.Logger(d.Logger)
 	}
 	attempt := Attempt{Job: Job{Queue: d.Queue}, Number: max(d.Attempt, 1), Deliveries: max(d.Attempt, 1)}
 	env, err := decodeText(d.Body)
+	attempt.ID, attempt.Task = env.ID, env.Task
 	if err != nil {
 		return e.refusal(ctx, d.Logger, attempt, ReasonMalformed, err)
 	}
-	attempt.ID, attempt.Task = env.ID, env.Task
 	attempt.EnqueuedAt, attempt.Trace = env.EnqueuedAt, env.Trace
 	if attempt.Trace == nil {
 		attempt.Trace = d.Trace
@@ -130,15 +134,19 @@ func (e *Executor) unknown(ctx context.Context, logger *slog.Logger, a Attempt) 
 	}
 	delay := unknownTaskDelay << (a.Number - 1)
 	a.log(logger).Warn("task is unknown here; the job is put back", "retry_in", delay)
-	return Outcome{Verdict: Retry, Delay: delay, Reason: ReasonUnknownTask, Err: err, Attempt: a}
+	return Outcome{Verdict: Retry, Delay: delay, Reason: ReasonUnknownTask, Err: err, Attempt: a, text: cut(err.Error())}
 }
 
 func (e *Executor) run(ctx context.Context, def *definition, a Attempt, call call, d Delivery) Outcome {
 	if e.recorder != nil {
 		cancellable, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		if refused := e.begin(ctx, d.Logger, &a, cancel); refused != nil {
+		runs, refused := e.begin(ctx, d.Logger, a, cancel)
+		if refused != nil {
 			return *refused
+		}
+		if runs > 0 {
+			a.Number = runs
 		}
 		ctx = cancellable
 	}
@@ -163,13 +171,18 @@ func (e *Executor) run(ctx context.Context, def *definition, a Attempt, call cal
 		out.Abandoned = e.awaitReturn(r)
 	}
 	out.Elapsed = time.Since(start)
-	if out.Abandoned {
-		e.decide(ctx, def, nil, context.Cause(ctx), &out)
-	} else {
-		e.decide(ctx, def, r.value, r.err, &out)
+	var f *failure
+	switch {
+	case out.Abandoned:
+		f = failureOf(context.Cause(ctx))
+	case r.failure != nil:
+		f = r.failure
+	default:
+		out.Result, out.ResultJSON, out.ResultErr = r.value, r.result, r.resultErr
 	}
-	e.end(ctx, out)
-	e.report(ctx, r, &out)
+	e.decide(ctx, def, f, &out)
+	e.end(ctx, &out)
+	e.report(ctx, r, f, &out)
 	return out
 }
 
@@ -184,29 +197,46 @@ func limit(def *definition, deadline time.Time) (ends time.Time, cause error) {
 	return deadline, def.heldTooLong
 }
 
-// call runs the function inside its middleware, and turns a panic into an error.
+// call runs the function inside its middleware. Whatever its author's code does, it ends with r.returned.
 func (e *Executor) call(ctx context.Context, def *definition, r *run) {
 	pprof.SetGoroutineLabels(def.labels)
 	returned := false
 	defer func() {
 		if !returned {
-			value := recover()
-			if value == nil {
-				value = "the task ended its goroutine by runtime.Goexit"
-			}
-			r.err = &PanicError{Value: value, Stack: debug.Stack()}
+			const text = "the task ended its goroutine by runtime.Goexit"
+			r.failure = failureOf(&PanicError{Value: text, Stack: debug.Stack(), text: text})
 		}
 		if !r.state.CompareAndSwap(stateRunning, stateReturned) {
 			e.abandoned.Add(-1)
 		}
 		close(r.returned)
 	}()
-	if len(e.registry.middleware) == 0 {
-		r.value, r.err = r.call.invoke(ctx)
-	} else {
-		r.err = e.wrapped(r)(ctx)
-	}
+	r.failure = e.invoke(ctx, r)
 	returned = true
+}
+
+// invoke calls the function, takes what its error says, and writes its result where somebody keeps it.
+func (e *Executor) invoke(ctx context.Context, r *run) *failure {
+	var err error
+	panicked := guard.Call(func() {
+		if len(e.registry.middleware) == 0 {
+			r.value, err = r.call.invoke(ctx)
+		} else {
+			err = e.wrapped(r)(ctx)
+		}
+	})
+	switch {
+	case panicked != nil:
+		return failureOf(newPanicError(panicked))
+	case err != nil:
+		return failureOf(err)
+	}
+	if e.recorder != nil {
+		if r.result, err = r.call.encode(); err != nil {
+			r.resultErr = told(err)
+		}
+	}
+	return nil
 }
 
 // wrapped is the function inside its middleware.
@@ -243,33 +273,31 @@ func (e *Executor) awaitReturn(r *run) (abandoned bool) {
 }
 
 // decide fills in the verdict on a function's return.
-func (e *Executor) decide(ctx context.Context, def *definition, value any, err error, out *Outcome) {
-	if err == nil {
+func (e *Executor) decide(ctx context.Context, def *definition, f *failure, out *Outcome) {
+	if f == nil {
 		// Also when the context ended meanwhile: the work is done, and doing it again would be worse.
-		out.Verdict, out.Result = Done, value
+		out.Verdict = Done
 		return
 	}
-	out.Err = err
-	var (
-		timeout     *TimeoutError
-		_, panicked = errors.AsType[*PanicError](err)
-	)
+	out.Err, out.text = f.err, f.text
+	var timeout *TimeoutError
 	switch cause := context.Cause(ctx); {
-	case IsPermanent(err):
+	case f.permanent:
 		out.Verdict, out.Reason = Dead, ReasonPermanent
 		return
 	case errors.Is(cause, ErrCancelled):
 		out.Verdict, out.Cancelled = Done, true
 		return
-	case panicked:
+	case f.panicked != nil:
 		out.Reason = ReasonPanic
 	case errors.As(cause, &timeout):
 		out.Reason = ReasonTimeout
 		if timeout.Task == "" && timeout.By == "" {
 			timeout = def.heldTooLong
 		}
-		if !errors.As(err, new(*TimeoutError)) {
-			out.Err = fmt.Errorf("%w: %w", timeout, err)
+		if !f.timedOut {
+			late := &overdue{timeout: timeout, failure: f}
+			out.Err, out.text = late, cut(late.Error())
 		}
 	case cause != nil:
 		out.Verdict = GiveBack
@@ -282,22 +310,25 @@ func (e *Executor) decide(ctx context.Context, def *definition, value any, err e
 		return
 	}
 	out.Verdict, out.Delay = Retry, def.info.RetryDelay
-	if own, ok := errors.AsType[*Error](err); ok && own.HasAfter {
-		out.Delay = own.After
+	if f.hasAfter {
+		out.Delay = min(max(f.after, 0), MaxRetryDelay) // an Error can be made without RetryAfter
 	}
 }
 
 // report logs how an attempt ended.
-func (e *Executor) report(ctx context.Context, r *run, out *Outcome) {
+func (e *Executor) report(ctx context.Context, r *run, f *failure, out *Outcome) {
 	if out.Verdict == Done && !out.Cancelled {
-		if r.logger.Enabled(ctx, slog.LevelInfo) {
+		if out.ResultErr != nil {
+			log := withStack(r.log(), out.ResultErr)
+			log.Warn("job succeeded, but its result can't be kept", "error", out.ResultErr.Error(), "elapsed", out.Elapsed)
+		} else if r.logger.Enabled(ctx, slog.LevelInfo) {
 			r.log().Info("job succeeded", "elapsed", out.Elapsed)
 		}
 		return
 	}
-	log := r.log().With("error", out.Err, "elapsed", out.Elapsed)
-	if p, ok := errors.AsType[*PanicError](out.Err); ok {
-		log = log.With("stack", string(p.Stack))
+	log := r.log().With("error", out.text, "elapsed", out.Elapsed)
+	if f.panicked != nil {
+		log = log.With("stack", string(f.panicked.Stack))
 	}
 	switch out.Verdict {
 	case Retry:
@@ -310,4 +341,15 @@ func (e *Executor) report(ctx context.Context, r *run, out *Outcome) {
 		log.Info("job was cancelled while it ran")
 	case Postpone:
 	}
+}
+
+// withStack adds where a panic was, if that is what an error is about. It looks no further than at errors of this package.
+func withStack(log *slog.Logger, err error) *slog.Logger {
+	if params, ok := err.(*ParamsError); ok { //nolint:errorlint // see above
+		err = params.Err
+	}
+	if p, ok := err.(*PanicError); ok { //nolint:errorlint // see above
+		return log.With("stack", string(p.Stack))
+	}
+	return log
 }

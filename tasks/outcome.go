@@ -1,6 +1,9 @@
 package tasks
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // A Verdict is what must be done with a delivered message.
 type Verdict int
@@ -44,12 +47,16 @@ type Outcome struct {
 	Delay time.Duration
 	// Reason is set for Dead and Retry.
 	Reason Reason
-	// Err is the failure, for Dead, Retry and GiveBack.
+	// Err is the failure, for Dead, Retry and GiveBack: the error that the function returned, whose methods are code of the
+	// task's author. [Outcome.ErrorText] is its text.
 	Err error
-	// Attempt says which job it was; its ID is empty where the message was malformed.
+	// Attempt says which job it was; its ID is empty where the message was malformed and its ID can't be read.
 	Attempt Attempt
 	// Result is what the function returned, for Done.
 	Result any
+	// ResultJSON is the result as JSON, for Done where there is a recorder; nil where ResultErr says why it can't be.
+	ResultJSON json.RawMessage
+	ResultErr  error
 	// Cancelled means that the job was cancelled while it ran: done, without a result.
 	Cancelled bool
 	// Skipped means that the function was not called: the record says that the job is finished, or runs.
@@ -58,4 +65,15 @@ type Outcome struct {
 	Elapsed time.Duration
 	// Abandoned means that the function still runs: it ignored its cancelled context for the grace period.
 	Abandoned bool
+
+	text string // of Err
+}
+
+// ErrorText returns what the failure says, or "" where there is none: valid UTF-8 of at most 8 KiB. It was taken once, when
+// the attempt ended, and runs no code of the task's author.
+func (o Outcome) ErrorText() string {
+	if o.text == "" && o.Err != nil {
+		return failureOf(o.Err).text // an outcome that no executor made
+	}
+	return o.text
 }

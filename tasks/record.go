@@ -75,13 +75,22 @@ func (e *DeadError) Error() string {
 	return fmt.Sprintf("job %q of task %q is dead (%s): %s", e.Record.ID, e.Record.Task, e.Record.Reason, e.Record.Error)
 }
 
+// A NoResultError is what a job that succeeded has instead of a result that could not be kept: it can't be JSON, or is too
+// large for the store.
+type NoResultError struct{ Record Record }
+
+func (e *NoResultError) Error() string {
+	return fmt.Sprintf("job %q succeeded, but its result is not kept: %s", e.Record.ID, e.Record.Error)
+}
+
 // Records gives the record of a job. Every store of package results is one.
 type Records interface {
 	Get(ctx context.Context, id string) (Record, error)
 }
 
 // Result returns what a finished job returned. Before that the error is [ErrNotFinished]; for a job that failed for good
-// it is a [*DeadError], for a cancelled one [ErrCancelled], and for an unknown or expired one the store's own.
+// it is a [*DeadError], for a cancelled one [ErrCancelled], and for an unknown or expired one the store's own. A job whose
+// result could not be kept has a [*NoResultError].
 func (t *Task[P, R]) Result(ctx context.Context, from Records, jobID string) (R, error) {
 	r, err := from.Get(ctx, jobID)
 	if err != nil {
@@ -102,10 +111,18 @@ func (t *Task[P, R]) resultOf(r Record) (result R, err error) {
 	case r.State != Succeeded:
 		return result, fmt.Errorf("job %q: %w (%s)", r.ID, ErrNotFinished, r.State)
 	case len(r.Result) == 0:
-		return result, fmt.Errorf("job %q succeeded, but its result is not kept: %s", r.ID, r.Error)
+		return result, &NoResultError{Record: r}
 	}
-	if err := json.Unmarshal(r.Result, &result); err != nil {
-		return result, fmt.Errorf("result of job %q: %w", r.ID, err)
+	of := t.types.of(t.definition).result
+	if problems := of.Validate(r.Result, false); len(problems) > 0 {
+		where := ""
+		if place := problems[0].Place; place != "" {
+			where = fmt.Sprintf(": field %q", place)
+		}
+		return result, fmt.Errorf("result of job %q%s %s", r.ID, where, problems[0].Text)
+	}
+	if err := of.Decode(r.Result, &result); err != nil {
+		return result, fmt.Errorf("result of job %q: %w", r.ID, told(err))
 	}
 	return result, nil
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
+
+	"github.com/coretasks/core/internal/guard"
 )
 
 // ErrSkip is what a [Recorder] answers when a job must not run: it has succeeded already, or was cancelled.
@@ -40,57 +43,81 @@ func Progress(ctx context.Context, fraction float64, text string) {
 	if !ok || r.recorder == nil {
 		return
 	}
-	r.recorder.Progress(r.attempt, min(max(fraction, 0), 1), text)
+	if math.IsNaN(fraction) { // 0 of 0; no record can hold it
+		fraction = 0
+	}
+	panicked := guard.Call(func() { r.recorder.Progress(r.attempt, min(max(fraction, 0), 1), text) })
+	if panicked != nil {
+		tellRecorder(r.logger, r.attempt, panicked)
+	}
 }
 
 // recordTimeout bounds what a slow store may add to a job.
 const recordTimeout = 5 * time.Second
 
-// begin asks the recorder whether an attempt may run. It returns the outcome of one that may not.
-func (e *Executor) begin(ctx context.Context, logger *slog.Logger, a *Attempt, cancel context.CancelCauseFunc) *Outcome {
-	if e.recorder == nil {
-		return nil
-	}
+// begin asks the recorder whether an attempt may run: how many runs have started, this one included (0: not known), or
+// the outcome of an attempt that may not.
+func (e *Executor) begin(ctx context.Context, logger *slog.Logger, a Attempt, cancel context.CancelCauseFunc) (runs int, refused *Outcome) {
 	ctx, done := context.WithTimeout(ctx, recordTimeout)
 	defer done()
-	runs, err := e.recorder.Start(ctx, *a, cancel)
-	if err == nil {
-		if runs > 0 {
-			a.Number = runs
+	panicked := guard.Isolated(func() {
+		var err error
+		if runs, err = e.recorder.Start(ctx, a, cancel); err != nil {
+			runs, refused = 0, refusedBy(err, logger, a)
 		}
-		return nil
+	})
+	if panicked != nil {
+		tellRecorder(logger, a, panicked)
+		return 0, nil
 	}
+	return runs, refused
+}
+
+// refusedBy is the outcome of an attempt that the recorder answers with an error, or nil where that is the recorder's own
+// trouble.
+func refusedBy(err error, logger *slog.Logger, a Attempt) *Outcome {
 	if errors.Is(err, ErrSkip) {
-		a.log(logger).Info("job is finished already; the delivery is dropped", "why", err)
-		return &Outcome{Verdict: Done, Skipped: true, Attempt: *a}
+		a.log(logger).Info("job is finished already; the delivery is dropped", "why", err.Error())
+		return &Outcome{Verdict: Done, Skipped: true, Attempt: a}
 	}
 	if dead, ok := errors.AsType[*DeadError](err); ok {
 		a.log(logger).Info("job is dead already; its dead letter is sent again")
-		return &Outcome{Verdict: Dead, Reason: Reason(dead.Record.Reason), Err: errors.New(dead.Record.Error), Skipped: true, Attempt: *a}
+		why := errors.New(dead.Record.Error)
+		return &Outcome{Verdict: Dead, Reason: Reason(dead.Record.Reason), Err: why, Skipped: true, Attempt: a, text: cut(dead.Record.Error)}
 	}
 	if other, ok := errors.AsType[*RunningError](err); ok {
 		a.log(logger).Info("the job is being worked already; this delivery comes again later", "in", other.Wait)
-		return &Outcome{Verdict: Postpone, Delay: other.Wait, Skipped: true, Attempt: *a}
+		return &Outcome{Verdict: Postpone, Delay: max(other.Wait, 0), Skipped: true, Attempt: a}
 	}
 	return nil
 }
 
 // end tells the recorder, also when the context has ended.
-func (e *Executor) end(ctx context.Context, out Outcome) {
-	if e.recorder == nil {
-		return
+func (e *Executor) end(ctx context.Context, out *Outcome) {
+	if e.recorder != nil {
+		e.record(ctx, *out)
 	}
+}
+
+func (e *Executor) record(ctx context.Context, out Outcome) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	e.recorder.End(ctx, out)
+	if panicked := guard.Isolated(func() { e.recorder.End(ctx, out) }); panicked != nil {
+		tellRecorder(e.logger, out.Attempt, panicked)
+	}
+}
+
+// tellRecorder says that the recorder panicked. It is the program's own code, and stops no work.
+func tellRecorder(logger *slog.Logger, a Attempt, panicked *guard.Panic) {
+	a.log(logger).Error("the recorder panicked; the job goes on without it", "panic", panicked.Text, "stack", string(panicked.Stack))
 }
 
 // refusal records and logs a job that is dead without having run.
 func (e *Executor) refusal(ctx context.Context, logger *slog.Logger, a Attempt, reason Reason, err error) Outcome {
-	out := Outcome{Verdict: Dead, Reason: reason, Err: err, Attempt: a}
-	a.log(logger).Error("job is dead", "reason", reason, "error", err)
+	out := Outcome{Verdict: Dead, Reason: reason, Err: err, Attempt: a, text: cut(err.Error())}
+	withStack(a.log(logger), err).Error("job is dead", "reason", reason, "error", out.text)
 	if a.ID != "" {
-		e.end(ctx, out)
+		e.end(ctx, &out)
 	}
 	return out
 }

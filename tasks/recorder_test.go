@@ -145,7 +145,7 @@ func TestResult(t *testing.T) {
 		"cancelled":       {shelf: shelf{records: []tasks.Record{record(tasks.Cancelled, "")}}, err: tasks.ErrCancelled, errMsg: `job "j": the job was cancelled`},
 		"dead":            {shelf: shelf{records: []tasks.Record{record(tasks.StateDead, "")}}, errMsg: `job "j" of task "sum" is dead (exhausted): broken`},
 		"too large":       {shelf: shelf{records: []tasks.Record{record(tasks.Succeeded, "")}}, errMsg: `job "j" succeeded, but its result is not kept: broken`},
-		"of another type": {shelf: shelf{records: []tasks.Record{record(tasks.Succeeded, `"x"`)}}, errMsg: `result of job "j": json: cannot unmarshal string into Go value of type int`},
+		"of another type": {shelf: shelf{records: []tasks.Record{record(tasks.Succeeded, `"x"`)}}, errMsg: `result of job "j" must be a whole number, not a JSON string`},
 		"of another task": {shelf: shelf{records: []tasks.Record{{ID: "j", Task: "other", State: tasks.Succeeded}}}, errMsg: `job "j" is one of task "other", not of "sum"`},
 		"no store":        {shelf: shelf{err: down}, err: down, errMsg: "store is down"},
 	} {

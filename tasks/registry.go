@@ -3,6 +3,7 @@ package tasks
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ type Registry struct {
 func NewRegistry(definitions ...Definition) *Registry {
 	r := &Registry{tasks: map[string]*definition{}, queues: map[string]QueueSettings{}}
 	for i, d := range definitions {
-		if d == nil {
+		if isNil(d) {
 			r.problems = append(r.problems, fmt.Errorf("definition %d given to NewRegistry is nil", i+1))
 			continue
 		}
@@ -37,15 +38,41 @@ func NewRegistry(definitions ...Definition) *Registry {
 	return r
 }
 
+// isNil also knows a nil *Task, and one that Define did not make.
+func isNil(d Definition) bool {
+	if d == nil {
+		return true
+	}
+	v := reflect.ValueOf(d)
+	if v.Kind() != reflect.Pointer || v.IsNil() {
+		return v.Kind() == reflect.Pointer
+	}
+	inner := v.Elem().Field(0)
+	return inner.Kind() == reflect.Pointer && inner.IsNil()
+}
+
 // Use adds middleware around every task, the first one outermost, and returns the registry.
 func (r *Registry) Use(middleware ...Middleware) *Registry {
-	r.middleware = append(r.middleware, middleware...)
+	for i, m := range middleware {
+		if m == nil {
+			r.problems = append(r.problems, fmt.Errorf("middleware %d given to Use is nil", i+1))
+			continue
+		}
+		r.middleware = append(r.middleware, m)
+	}
 	return r
 }
 
 // Err joins all that is wrong with the definitions, each a [*DefinitionError], or is nil. A program must not start with
 // a registry that has an error.
-func (r *Registry) Err() error { return errors.Join(r.problems...) }
+func (r *Registry) Err() error {
+	problems := slices.Clone(r.problems)
+	for _, name := range r.names() {
+		d := r.tasks[name]
+		problems = append(problems, d.types.of(d).problems...)
+	}
+	return errors.Join(problems...)
+}
 
 // Task returns the task of that name. The error wraps [ErrUnknownTask] and names the tasks that there are.
 func (r *Registry) Task(name string) (AnyTask, error) {

@@ -1,17 +1,13 @@
 package tasks
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"regexp"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // A Task is a function that runs in the background, with its name and its rules. P is its parameters, R its result; both
@@ -45,8 +41,9 @@ type AnyTask interface {
 	Definition
 	// Info returns what the task was defined with.
 	Info() Info
-	// DelayJSON enqueues the task with parameters given as JSON. Unlike a worker, which ignores fields that it does not
-	// know, it refuses them with a [*ParamsError]: here they are a mistake of whoever typed them.
+	// DelayJSON enqueues the task with parameters given as JSON, which travel as they were given, to the byte. They are
+	// checked before; unlike a worker, which ignores members that it does not know, it refuses them too: here they are a
+	// mistake of whoever typed them. Each thing that is wrong is a [*ParamsError]; several are joined.
 	DelayJSON(ctx context.Context, to Sender, params []byte, opts ...DelayOption) (Job, error)
 }
 
@@ -54,26 +51,39 @@ type AnyTask interface {
 type definition struct {
 	info     Info
 	problems []error
+	types    types
 	// What every run needs and none changes: its goroutine's labels, and the causes of its context's end.
 	labels                context.Context
 	timedOut, heldTooLong *TimeoutError
-	// bind decodes parameters and returns the call of the function with them.
+	// bind reads parameters, which must be valid JSON, and returns the call of the function with them.
 	bind func(params json.RawMessage) (call, error)
-	// recode reads parameters strictly and writes them as the task itself would.
-	recode func(params []byte) (json.RawMessage, error)
+	// check reads parameters as strictly as those deserve that somebody typed.
+	check func(params []byte) error
 }
 
 // A call is a task's function with its parameters.
 type call interface {
+	// invoke calls the function.
 	invoke(ctx context.Context) (any, error)
+	// encode writes what the function has returned.
+	encode() (json.RawMessage, error)
 }
 
 type boundCall[P, R any] struct {
+	def    *definition
 	fn     func(context.Context, P) (R, error)
 	params P
+	result R
 }
 
-func (c *boundCall[P, R]) invoke(ctx context.Context) (any, error) { return c.fn(ctx, c.params) }
+func (c *boundCall[P, R]) invoke(ctx context.Context) (_ any, err error) {
+	c.result, err = c.fn(ctx, c.params)
+	return c.result, err
+}
+
+func (c *boundCall[P, R]) encode() (json.RawMessage, error) {
+	return encodeValue(c.def.types.of(c.def).result, &c.result)
+}
 
 func (d *definition) refuse(format string, args ...any) {
 	d.problems = append(d.problems, &DefinitionError{Task: d.info.Name, Problem: fmt.Sprintf(format, args...)})
@@ -82,11 +92,19 @@ func (d *definition) refuse(format string, args ...any) {
 var taskName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`)
 
 // Define makes a task of a function. Name it as "area.action"; jobs carry the name, so renaming a task orphans those that
-// wait. A definition that can't work (an invalid name, parameters that can't be JSON, an option out of range) is
-// reported by [Registry.Err] when the program starts, not here, so that a package variable never panics.
+// wait.
+//
+// Parameters and result travel as JSON, by the rules of encoding/json. A definition that can't work is reported by
+// [Registry.Err] when the program starts, not here, so that a package variable never panics: an invalid name, an option
+// out of range, a type that JSON can't carry there and back or would lose something of. To find that out, the zero values
+// of both types are written and read once.
 func Define[P, R any](name string, fn func(context.Context, P) (R, error), opts ...Option) *Task[P, R] {
 	return &Task[P, R]{definition: newDefinition(name, fn, func(d *definition) {
 		for _, opt := range opts {
+			if opt == nil {
+				d.refuse("an option is nil")
+				continue
+			}
 			opt(d)
 		}
 	})}
@@ -101,24 +119,18 @@ func newDefinition[P, R any](name string, fn func(context.Context, P) (R, error)
 		Result: reflect.TypeFor[R](),
 	}}
 	configure(d)
-	d.check(fn == nil)
+	d.checkInfo(fn == nil)
 	d.labels = goroutineLabels(name)
 	d.timedOut = &TimeoutError{Task: name, Limit: d.info.Timeout}
 	d.heldTooLong = &TimeoutError{Task: name}
 	d.bind = func(params json.RawMessage) (call, error) {
-		c := &boundCall[P, R]{fn: fn}
-		if err := json.Unmarshal(params, &c.params); err != nil {
-			return nil, paramsError(d.info, err)
+		c := &boundCall[P, R]{def: d, fn: fn}
+		if err := d.read(params, &c.params, lenient); err != nil {
+			return nil, err
 		}
 		return c, nil
 	}
-	d.recode = func(params []byte) (json.RawMessage, error) {
-		var p P
-		if err := decodeStrictly(params, &p); err != nil {
-			return nil, paramsError(d.info, err)
-		}
-		return marshal(p)
-	}
+	d.check = func(params []byte) error { return d.read(params, new(P), strict) }
 	return d
 }
 
@@ -132,7 +144,7 @@ func NoResult[P any](fn func(context.Context, P) error) func(context.Context, P)
 	return func(ctx context.Context, p P) (struct{}, error) { return struct{}{}, fn(ctx, p) }
 }
 
-func (d *definition) check(noFunction bool) {
+func (d *definition) checkInfo(noFunction bool) {
 	if !taskName.MatchString(d.info.Name) {
 		d.refuse("the name is invalid: use 1 to 128 letters, digits, '_', '-' or '.', beginning with a letter or digit")
 	}
@@ -142,12 +154,6 @@ func (d *definition) check(noFunction bool) {
 	if problem := checkQueueName(d.info.Queue); problem != "" {
 		d.refuse("queue %q %s", d.info.Queue, problem)
 	}
-	if problem := checkJSON(d.info.Params, "Params", map[reflect.Type]bool{}); problem != "" {
-		d.refuse("%s", problem)
-	}
-	if problem := checkJSON(d.info.Result, "Result", map[reflect.Type]bool{}); problem != "" {
-		d.refuse("%s", problem)
-	}
 }
 
 // Info returns what the task was defined with.
@@ -155,44 +161,6 @@ func (d *definition) Info() Info { return d.info }
 
 // Name returns the task's name.
 func (d *definition) Name() string { return d.info.Name }
-
-func decodeStrictly(params []byte, into any) error {
-	if !utf8.Valid(params) {
-		return errors.New("the text is not valid UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(params))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("there is more text behind the JSON value")
-	}
-	return nil
-}
-
-// paramsError turns what encoding/json says into the name of the field and what is wrong with it.
-func paramsError(info Info, err error) error {
-	e := &ParamsError{Task: info.Name}
-	typeErr, isType := errors.AsType[*json.UnmarshalTypeError](err)
-	syntaxErr, isSyntax := errors.AsType[*json.SyntaxError](err)
-	switch {
-	case isType:
-		e.Field = typeErr.Field
-		e.Problem = fmt.Sprintf("must be %s, not a JSON %s", jsonKind(typeErr.Type), typeErr.Value)
-	case isSyntax:
-		e.Problem = fmt.Sprintf("not valid JSON: %v at byte %d", syntaxErr, syntaxErr.Offset)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		e.Problem = "not valid JSON: it ends too early"
-	default:
-		e.Problem = strings.TrimPrefix(err.Error(), "json: ")
-		if name, ok := strings.CutPrefix(e.Problem, "unknown field "); ok {
-			e.Field = strings.Trim(name, `"`)
-			e.Problem = "is not a parameter of this task; it has " + listOf(fieldNames(info.Params))
-		}
-	}
-	return e
-}
 
 func listOf(names []string) string {
 	if len(names) == 0 {

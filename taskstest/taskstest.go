@@ -199,8 +199,9 @@ func Enqueued[P, R any](t testing.TB, q *Queue, task *tasks.Task[P, R]) []Call[P
 			continue
 		}
 		c := Call[P]{Job: tasks.Job{ID: m.Envelope.ID, Task: m.Envelope.Task, Queue: m.Queue}, Countdown: m.Delay}
-		if err := json.Unmarshal(m.Envelope.Params, &c.Params); err != nil {
-			t.Fatalf("parameters of job %s: %v", c.Job.ID, err)
+		var err error
+		if c.Params, err = task.DecodeParams(m.Envelope.Params); err != nil {
+			t.Fatalf("job %s: %v", c.Job.ID, err)
 		}
 		calls = append(calls, c)
 	}
@@ -211,14 +212,14 @@ func Enqueued[P, R any](t testing.TB, q *Queue, task *tasks.Task[P, R]) []Call[P
 // first such job. Parameters are compared as they arrive, after their way through JSON.
 func RequireEnqueued[P, R any](t testing.TB, q *Queue, task *tasks.Task[P, R], want P) Call[P] {
 	t.Helper()
-	arrives, text := throughJSON(t, want)
+	arrives, text := throughJSON(t, task, want)
 	calls := Enqueued(t, q, task)
 	var others []string
 	for _, c := range calls {
 		if reflect.DeepEqual(c.Params, arrives) {
 			return c
 		}
-		_, other := throughJSON(t, c.Params)
+		_, other := throughJSON(t, task, c.Params)
 		others = append(others, other)
 	}
 	if len(others) == 0 {
@@ -228,16 +229,18 @@ func RequireEnqueued[P, R any](t testing.TB, q *Queue, task *tasks.Task[P, R], w
 	return Call[P]{}
 }
 
-func throughJSON[P any](t testing.TB, p P) (arrives P, text string) {
+// throughJSON sends parameters on the way that those of a job take.
+func throughJSON[P, R any](t testing.TB, task *tasks.Task[P, R], p P) (arrives P, text string) {
 	t.Helper()
-	raw, err := json.Marshal(p)
+	q := &recorder{}
+	_, err := task.Delay(t.Context(), q, p)
 	if err == nil {
-		err = json.Unmarshal(raw, &arrives)
+		arrives, err = task.DecodeParams(q.message.Envelope.Params)
 	}
 	if err != nil {
-		t.Fatalf("parameters %+v: %v", p, err)
+		t.Fatal(err)
 	}
-	return arrives, string(raw)
+	return arrives, string(q.message.Envelope.Params)
 }
 
 // Run runs a task once, inline, as a worker would: its parameters go through JSON, the registry's middleware surrounds

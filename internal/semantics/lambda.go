@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coretasks/core/emulator/lambda"
+	"github.com/coretasks/core/internal/semantics/workload"
 	"github.com/coretasks/core/lambdaworker"
 	"github.com/coretasks/core/sqsqueue"
 	"github.com/coretasks/core/tasks"
@@ -64,7 +65,7 @@ func InProcess(api sqsqueue.API) NewFunction {
 	return func(t *testing.T, opts WorkOptions) lambda.Function {
 		t.Helper()
 		logger, _ := producer(t, api, "")
-		options := []lambdaworker.Option{lambdaworker.SQS(api), lambdaworker.Logger(logger)}
+		options := []lambdaworker.Option{lambdaworker.SQS(api), lambdaworker.Logger(logger), lambdaworker.Recorder(workload.Recorder{})}
 		if opts.Concurrency > 0 {
 			options = append(options, lambdaworker.Concurrency(opts.Concurrency))
 		}

@@ -21,7 +21,7 @@ var messages = map[string]func(*testing.T, *run){
 	"a malformed body is dead-lettered at once, as it came": func(t *testing.T, r *run) {
 		r.start(t, WorkOptions{})
 		const body = `{"v":1,"task":"ok","params":{}}`
-		r.raw(t, tasks.DefaultQueue, body, map[string]types.MessageAttributeValue{
+		r.raw(t, body, map[string]types.MessageAttributeValue{
 			"tenant": {DataType: aws.String("String"), StringValue: aws.String("acme")},
 		})
 		letter := r.dead(t, patience, tasks.ReasonMalformed)
@@ -38,7 +38,7 @@ var messages = map[string]func(*testing.T, *run){
 
 	"parameters of the wrong type are malformed": func(t *testing.T, r *run) {
 		r.start(t, WorkOptions{})
-		r.raw(t, tasks.DefaultQueue, `{"v":1,"id":"j1","task":"ok","params":{"n":"seven"}}`, nil)
+		r.raw(t, `{"v":1,"id":"j1","task":"ok","params":{"n":"seven"}}`, nil)
 		letter := r.dead(t, patience, tasks.ReasonMalformed)
 		if got, want := attribute(letter, sqsqueue.AttributeError), `parameters of task "ok": field "n": must be a whole number, not a JSON string`; got != want {
 			t.Errorf("error %q, want %q", got, want)
@@ -48,7 +48,7 @@ var messages = map[string]func(*testing.T, *run){
 	"a body of another program that fills the limit is kept": func(t *testing.T, r *run) {
 		r.start(t, WorkOptions{})
 		body := strings.Repeat("x", 1<<20)
-		r.raw(t, tasks.DefaultQueue, body, nil)
+		r.raw(t, body, nil)
 		letter := r.dead(t, patience, "") // there is no room for the reason
 		if *letter.Body != body {
 			t.Errorf("the dead letter has %d bytes, want the %d that came", len(*letter.Body), len(body))

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coretasks/core/internal/semantics/workload"
 	"github.com/coretasks/core/sqsqueue"
 )
 
@@ -63,6 +64,7 @@ func Poller(t *testing.T, api sqsqueue.API, prefix string) Env {
 			}
 			w, err := sqsqueue.NewWorker(client, opts.Registry(), sqsqueue.WorkerConfig{
 				Concurrency: opts.Concurrency, Grace: opts.Grace, ShutdownTimeout: opts.ShutdownTimeout, Logger: logger,
+				Recorder: workload.Recorder{},
 			})
 			if err != nil {
 				t.Fatal(err)

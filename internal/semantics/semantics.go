@@ -69,6 +69,7 @@ func Run(t *testing.T, b Backend) {
 		"schedule": timings,
 		"message":  messages,
 		"runtime":  runtimes,
+		"hostile":  hostile,
 	}
 	for group, cases := range groups {
 		for name, test := range cases {
@@ -145,11 +146,11 @@ func (r *run) await(t *testing.T, what string, limit time.Duration, holds func()
 	}
 }
 
-// raw sends a body as another program would.
-func (r *run) raw(t *testing.T, queue, body string, attributes map[string]types.MessageAttributeValue) {
+// raw sends a body to the default queue as another program would.
+func (r *run) raw(t *testing.T, body string, attributes map[string]types.MessageAttributeValue) {
 	t.Helper()
 	out, err := r.API.SendMessageBatch(r.ctx, &sqs.SendMessageBatchInput{
-		QueueUrl: aws.String(r.url(t, queue)),
+		QueueUrl: aws.String(r.url(t, tasks.DefaultQueue)),
 		Entries:  []types.SendMessageBatchRequestEntry{{Id: aws.String("0"), MessageBody: aws.String(body), MessageAttributes: attributes}},
 	})
 	if err != nil || len(out.Failed) > 0 {
@@ -199,8 +200,20 @@ func (r *run) drained(t *testing.T) {
 // dead waits for one dead letter of the default queue and checks its reason.
 func (r *run) dead(t *testing.T, within time.Duration, reason tasks.Reason) types.Message {
 	t.Helper()
-	var letters []types.Message
-	r.await(t, "there is a dead letter", within, func() bool {
+	letters := r.letters(t, 1, within)
+	if len(letters) != 1 {
+		t.Fatalf("%d dead letters, want 1", len(letters))
+	}
+	if got := attribute(letters[0], sqsqueue.AttributeReason); got != string(reason) {
+		t.Errorf("reason %q, want %q", got, reason)
+	}
+	return letters[0]
+}
+
+// letters waits for at least so many dead letters of the default queue, and until that is empty.
+func (r *run) letters(t *testing.T, n int, within time.Duration) (letters []types.Message) {
+	t.Helper()
+	r.await(t, "there are dead letters", within, func() bool {
 		out, err := r.API.ReceiveMessage(r.ctx, &sqs.ReceiveMessageInput{
 			QueueUrl: aws.String(r.url(t, sqsqueue.DeadLetterQueue(tasks.DefaultQueue))), MaxNumberOfMessages: 10,
 			MessageAttributeNames: []string{"All"}, VisibilityTimeout: 600,
@@ -209,17 +222,11 @@ func (r *run) dead(t *testing.T, within time.Duration, reason tasks.Reason) type
 			t.Fatal(err)
 		}
 		letters = append(letters, out.Messages...)
-		return len(letters) > 0
+		return len(letters) >= n
 	})
-	if len(letters) != 1 {
-		t.Fatalf("%d dead letters, want 1", len(letters))
-	}
-	if got := attribute(letters[0], sqsqueue.AttributeReason); got != string(reason) {
-		t.Errorf("reason %q, want %q", got, reason)
-	}
-	// It was sent before the original was deleted; the original must be gone soon.
+	// They were sent before the originals were deleted; those must be gone soon.
 	r.drained(t)
-	return letters[0]
+	return letters
 }
 
 func attribute(m types.Message, name string) string {

@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	var opts []lambdaworker.Option
+	opts := []lambdaworker.Option{lambdaworker.Recorder(workload.Recorder{})}
 	if table := os.Getenv("CORE_TEST_TABLE"); table != "" {
 		cfg, err := lambdaworker.AWSConfig()
 		if err != nil {

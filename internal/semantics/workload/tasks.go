@@ -119,7 +119,8 @@ func shorten(text string) string {
 
 // Registry has all of the tasks, and the given definitions besides.
 func Registry(more ...tasks.Definition) *tasks.Registry {
-	return tasks.NewRegistry(append(more, OK, Flaky, Broken, Invalid, Limited, Slow, Endless, Panics, Dies, Wrapped, Pause, Stuck, Hanging)...).
+	return tasks.NewRegistry(append(more, OK, Flaky, Broken, Invalid, Limited, Slow, Endless, Panics, Dies, Wrapped, Pause, Stuck, Hanging,
+		TypedNil, Hostile, Joined, Dated, Unwritable, Unrecorded)...).
 		Use(session)
 }
 

@@ -22,6 +22,8 @@ type Params struct {
 	Text  string `json:"text"`
 	// Price can be a number that JSON does not know.
 	Price float64 `json:"price"`
+	// Pair is there for producers that write more or fewer.
+	Pair [2]int `json:"pair"`
 }
 
 // An Entry is one thing that a task did.
