@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -114,8 +113,11 @@ func TestThreeHundredSchedulesUnderThrottling(t *testing.T) {
 		w := onEmulator(t)
 		r := many(300, tasks.Every(time.Hour))
 		var refused atomic.Int64
+		var served atomic.Pointer[time.Time]
+		served.Store(new(time.Time))
 		api := faulty{w.api, func(string) error {
-			if rand.N(10) < 6 {
+			now, last := time.Now(), served.Load()
+			if now.Sub(*last) < 50*time.Millisecond || !served.CompareAndSwap(last, &now) {
 				refused.Add(1)
 				return throttled()
 			}
