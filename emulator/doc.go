@@ -43,5 +43,6 @@
 //   - A StartDate of more than 5 minutes ago is refused, by UpdateSchedule as well; that, too, the guide leaves open.
 //   - Disabling a schedule drops what it was still retrying. Its times during the pause do not fire afterwards.
 //   - DeleteScheduleGroup takes effect at once. The ClientToken of a deletion is checked and not remembered.
-//   - ChangeMessageVisibility on a message that is not in flight is MessageNotInflight, as the API reference has it.
+//   - ChangeMessageVisibility with an earlier receipt handle of a message that is in flight again changes nothing. SQS
+//     answers with success, too; whether it changes the message is not known.
 package emulator

@@ -86,10 +86,6 @@ func faultReceiptHandle(handle string) *fault {
 	return f
 }
 
-func faultNotInFlight() *fault {
-	return newFault("MessageNotInflight", queryPrefix+"MessageNotInflight", "The specified message isn't in flight.")
-}
-
 func faultOverLimit() *fault {
 	f := newFault("OverLimit", "OverLimit",
 		"The maximum number of in flight messages is reached: %d.", maxInFlight)
@@ -177,8 +173,6 @@ func (f *fault) sqsError() error {
 		return &types.InvalidMessageContents{Message: msg, ErrorCodeOverride: code}
 	case "ReceiptHandleIsInvalid":
 		return &types.ReceiptHandleIsInvalid{Message: msg, ErrorCodeOverride: code}
-	case "MessageNotInflight":
-		return &types.MessageNotInflight{Message: msg, ErrorCodeOverride: code}
 	case "OverLimit":
 		return &types.OverLimit{Message: msg, ErrorCodeOverride: code}
 	case "PurgeQueueInProgress":

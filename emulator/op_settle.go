@@ -42,7 +42,8 @@ func (t *tx) discard(q *queue, receipt *string) error {
 }
 
 // changeVisibility hides a message that is in flight for so many seconds more, counted from now. All in all it may be
-// hidden for 12 hours from the receive; elapsed time counts in whole seconds.
+// hidden for 12 hours from the receive; elapsed time counts in whole seconds. With the handle of a message that is visible
+// again, or an earlier handle than the latest, it succeeds and changes nothing: so SQS answers, whatever its reference says.
 func (t *tx) changeVisibility(q *queue, receipt *string, seconds *int32) error {
 	if seconds == nil {
 		return faultMissing("VisibilityTimeout")
@@ -62,7 +63,7 @@ func (t *tx) changeVisibility(q *queue, receipt *string, seconds *int32) error {
 	now := nowMilli()
 	q.advance(now)
 	if !current || !m.delivery.inFlight {
-		return faultNotInFlight()
+		return nil
 	}
 	d := m.delivery
 	if (now-d.receivedAt)/1000+int64(*seconds) > maxVisibilitySeconds {

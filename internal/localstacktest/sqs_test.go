@@ -47,7 +47,6 @@ func TestSQS(t *testing.T) {
 			"RedrivePolicyRefused/a_target_without_arn": notParsed,
 
 			"SendBatchSendersFault":       "LocalStack sets SenderFault on no entry",
-			"VisibilityWithoutFlight":     "LocalStack hides a message that nobody has received",
 			"VisibilityBeyondTwelveHours": "LocalStack has no limit on the sum of extensions",
 			"MoveTaskRenews":              "LocalStack moves the message itself",
 			"MoveTaskCancelEnded":         "LocalStack accepts it and does nothing",

@@ -20,7 +20,7 @@ import (
 
 var messageTests = []func(*check){
 	sendReceiveDelete, sendAnswersDigests, systemAttributes, systemAttributeNames, traceHeader, messageGroups,
-	maxNumberOfMessages, deleteTwice, deleteWithEarlierHandle, invalidReceiptHandle, receiveFromEmptyQueue,
+	maxNumberOfMessages, deleteTwice, deleteWithEarlierHandle, deleteAfterTimeout, invalidReceiptHandle, receiveFromEmptyQueue,
 }
 
 func sendReceiveDelete(c *check) {
@@ -233,6 +233,14 @@ func deleteWithEarlierHandle(c *check) {
 	if got := q.attributes()["ApproximateNumberOfMessagesNotVisible"]; got != "0" {
 		c.Errorf("%s messages are in flight, want 0", got)
 	}
+}
+
+// deleteAfterTimeout: the handle of the latest receive deletes a message that is visible again.
+func deleteAfterTimeout(c *check) {
+	q, m, start := c.received("1")
+	c.sleepUntil(start.Add(3 * time.Second))
+	q.delete(m)
+	q.staysEmpty()
 }
 
 func invalidReceiptHandle(c *check) {
