@@ -5,11 +5,21 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
+
+// checkARN refuses what is no ARN, such as a queue's name: only a QueueUrl may be one.
+func checkARN(arn, parameter string) error {
+	if strings.HasPrefix(arn, "arn:") && strings.Count(arn, ":") == 5 {
+		return nil
+	}
+	return faultInvalidParameter("You must use this format to specify the %s: "+
+		"arn:<partition>:<service>:<region>:<account-id>:<resource-id>", parameter)
+}
 
 func faultNoResource(parameter string) error {
 	return faultNotFound("The resource that you specified for the %s parameter doesn't exist.", parameter)
@@ -21,6 +31,14 @@ func (s *SQS) startMessageMoveTask(
 	source, destination := aws.ToString(in.SourceArn), aws.ToString(in.DestinationArn)
 	if source == "" {
 		return nil, faultMissing("SourceArn")
+	}
+	if err := checkARN(source, "SourceArn"); err != nil {
+		return nil, err
+	}
+	if in.DestinationArn != nil {
+		if err := checkARN(destination, "DestinationArn"); err != nil {
+			return nil, err
+		}
 	}
 	if r := in.MaxNumberOfMessagesPerSecond; r != nil && (*r < 1 || *r > maxMoveRate) {
 		return nil, faultValue(*r, "MaxNumberOfMessagesPerSecond", "Must be between 1 and 500, if provided.")
@@ -126,6 +144,9 @@ func (s *SQS) listMessageMoveTasks(
 ) (*sqs.ListMessageMoveTasksOutput, error) {
 	if aws.ToString(in.SourceArn) == "" {
 		return nil, faultMissing("SourceArn")
+	}
+	if err := checkARN(*in.SourceArn, "SourceArn"); err != nil {
+		return nil, err
 	}
 	if err := checkRange(in.MaxResults, "MaxResults", 1, keptMoveTasks); err != nil {
 		return nil, err

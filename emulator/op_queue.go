@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,26 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
-
-// find gives the queue of a URL, whatever its host: the last two parts of its path are account and name. e.mu is held.
-func (e *Emulator) find(queueURL *string) (*queue, error) {
-	if aws.ToString(queueURL) == "" {
-		return nil, faultMissing("QueueUrl")
-	}
-	u, err := url.Parse(*queueURL)
-	if err != nil {
-		return nil, faultAddress(*queueURL)
-	}
-	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
-	if len(parts) < 2 {
-		return nil, faultAddress(*queueURL)
-	}
-	q := e.queues[parts[len(parts)-1]]
-	if q == nil || parts[len(parts)-2] != e.cfg.AccountID {
-		return nil, faultQueueDoesNotExist()
-	}
-	return q, nil
-}
 
 func (s *SQS) url(name string) string { return s.base + "/" + s.e.cfg.AccountID + "/" + name }
 

@@ -46,6 +46,10 @@ func TestSQS(t *testing.T) {
 			"RedrivePolicyRefused/an_unknown_target":    notParsed,
 			"RedrivePolicyRefused/a_target_without_arn": notParsed,
 
+			"QueueByName/DeleteQueue":        "LocalStack fails with InternalError",
+			"UnknownQueue/an_unknown_name":   "LocalStack fails with InternalError at DeleteQueue",
+			"MoveTaskRefused/names_for_ARNs": "LocalStack fails with InternalError",
+
 			"SendBatchSendersFault":       "LocalStack sets SenderFault on no entry",
 			"VisibilityBeyondTwelveHours": "LocalStack has no limit on the sum of extensions",
 			"MoveTaskRenews":              "LocalStack moves the message itself",

@@ -298,7 +298,14 @@ func moveTaskRefused(c *check) {
 	conformance.WantError[*types.ResourceNotFoundException](c.Case, start(sqs.StartMessageMoveTaskInput{SourceArn: unknown}), "StartMessageMoveTask from an unknown queue")
 	conformance.WantError[*types.ResourceNotFoundException](c.Case, start(sqs.StartMessageMoveTaskInput{SourceArn: aws.String(dlq.arn()), DestinationArn: unknown}),
 		"StartMessageMoveTask to an unknown queue")
-	_, err := c.api.CancelMessageMoveTask(c.Ctx, &sqs.CancelMessageMoveTaskInput{TaskHandle: aws.String("invented")})
+	c.in("names for ARNs", func(c *check) {
+		c.Refused(start(sqs.StartMessageMoveTaskInput{SourceArn: &dlq.name}), "StartMessageMoveTask from a name", "InvalidParameterValue")
+		c.Refused(start(sqs.StartMessageMoveTaskInput{SourceArn: aws.String(dlq.arn()), DestinationArn: &plain.name}),
+			"StartMessageMoveTask to a name", "InvalidParameterValue")
+	})
+	_, err := c.api.ListMessageMoveTasks(c.Ctx, &sqs.ListMessageMoveTasksInput{SourceArn: &dlq.name})
+	c.Refused(err, "ListMessageMoveTasks of a name", "InvalidParameterValue")
+	_, err = c.api.CancelMessageMoveTask(c.Ctx, &sqs.CancelMessageMoveTaskInput{TaskHandle: aws.String("invented")})
 	c.Refused(err, "CancelMessageMoveTask of an invented handle", "InvalidParameterValue", "ResourceNotFound")
 }
 

@@ -15,7 +15,7 @@ import (
 
 var queueTests = []func(*check){
 	createIsIdempotent, createWithOtherAttributes, createNames, recreateTooSoon, getQueueURL, deletedQueue,
-	unknownQueue, listQueuesByPrefix, listQueuesInPages, tags, purge, purgeTwice,
+	unknownQueue, queueByName, listQueuesByPrefix, listQueuesInPages, tags, purge, purgeTwice,
 }
 
 func createIsIdempotent(c *check) {
@@ -100,71 +100,107 @@ func deletedQueue(c *check) {
 	conformance.WantError[*types.QueueDoesNotExist](c.Case, err, "ReceiveMessage from a deleted queue")
 }
 
-func unknownQueue(c *check) {
-	q := c.newQueue()
-	handle := aws.String("handle")
-	url := aws.String(strings.TrimSuffix(q.url, q.name) + c.newName())
-	calls := map[string]func() error{
+// calls are all operations that take a QueueUrl, with one. Those about a message have the handle, the others are harmless.
+func (c *check) calls(url, handle string) map[string]func() error {
+	return map[string]func() error{
 		"GetQueueAttributes": func() error {
-			_, err := c.api.GetQueueAttributes(c.Ctx, &sqs.GetQueueAttributesInput{QueueUrl: url, AttributeNames: []types.QueueAttributeName{"All"}})
+			_, err := c.api.GetQueueAttributes(c.Ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{"All"}})
 			return err
 		},
 		"SetQueueAttributes": func() error {
-			_, err := c.api.SetQueueAttributes(c.Ctx, &sqs.SetQueueAttributesInput{QueueUrl: url, Attributes: map[string]string{"DelaySeconds": "1"}})
-			return err
-		},
-		"DeleteQueue": func() error {
-			_, err := c.api.DeleteQueue(c.Ctx, &sqs.DeleteQueueInput{QueueUrl: url})
-			return err
-		},
-		"PurgeQueue": func() error {
-			_, err := c.api.PurgeQueue(c.Ctx, &sqs.PurgeQueueInput{QueueUrl: url})
+			_, err := c.api.SetQueueAttributes(c.Ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{"DelaySeconds": "0"}})
 			return err
 		},
 		"TagQueue": func() error {
-			_, err := c.api.TagQueue(c.Ctx, &sqs.TagQueueInput{QueueUrl: url, Tags: map[string]string{"k": "v"}})
+			_, err := c.api.TagQueue(c.Ctx, &sqs.TagQueueInput{QueueUrl: &url, Tags: map[string]string{"k": "v"}})
+			return err
+		},
+		"UntagQueue": func() error {
+			_, err := c.api.UntagQueue(c.Ctx, &sqs.UntagQueueInput{QueueUrl: &url, TagKeys: []string{"other"}})
 			return err
 		},
 		"ListQueueTags": func() error {
-			_, err := c.api.ListQueueTags(c.Ctx, &sqs.ListQueueTagsInput{QueueUrl: url})
+			_, err := c.api.ListQueueTags(c.Ctx, &sqs.ListQueueTagsInput{QueueUrl: &url})
 			return err
 		},
 		"SendMessage": func() error {
-			_, err := c.api.SendMessage(c.Ctx, &sqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("body")})
+			_, err := c.api.SendMessage(c.Ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("body")})
 			return err
 		},
 		"SendMessageBatch": func() error {
-			_, err := c.api.SendMessageBatch(c.Ctx, &sqs.SendMessageBatchInput{QueueUrl: url, Entries: []types.SendMessageBatchRequestEntry{
+			_, err := c.api.SendMessageBatch(c.Ctx, &sqs.SendMessageBatchInput{QueueUrl: &url, Entries: []types.SendMessageBatchRequestEntry{
 				{Id: aws.String("a"), MessageBody: aws.String("body")},
 			}})
 			return err
 		},
 		"ReceiveMessage": func() error {
-			_, err := c.api.ReceiveMessage(c.Ctx, &sqs.ReceiveMessageInput{QueueUrl: url})
+			_, err := c.api.ReceiveMessage(c.Ctx, &sqs.ReceiveMessageInput{QueueUrl: &url})
 			return err
 		},
 		"DeleteMessage": func() error {
-			_, err := c.api.DeleteMessage(c.Ctx, &sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: handle})
+			_, err := c.api.DeleteMessage(c.Ctx, &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: &handle})
 			return err
 		},
 		"DeleteMessageBatch": func() error {
-			_, err := c.api.DeleteMessageBatch(c.Ctx, &sqs.DeleteMessageBatchInput{QueueUrl: url, Entries: []types.DeleteMessageBatchRequestEntry{
-				{Id: aws.String("a"), ReceiptHandle: handle},
+			_, err := c.api.DeleteMessageBatch(c.Ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: []types.DeleteMessageBatchRequestEntry{
+				{Id: aws.String("a"), ReceiptHandle: &handle},
 			}})
 			return err
 		},
 		"ChangeMessageVisibility": func() error {
-			_, err := c.api.ChangeMessageVisibility(c.Ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: url, ReceiptHandle: handle})
+			_, err := c.api.ChangeMessageVisibility(c.Ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: &handle, VisibilityTimeout: 60})
+			return err
+		},
+		"ChangeMessageVisibilityBatch": func() error {
+			_, err := c.api.ChangeMessageVisibilityBatch(c.Ctx, &sqs.ChangeMessageVisibilityBatchInput{
+				QueueUrl: &url, Entries: []types.ChangeMessageVisibilityBatchRequestEntry{{Id: aws.String("a"), ReceiptHandle: &handle}},
+			})
 			return err
 		},
 		"ListDeadLetterSourceQueues": func() error {
-			_, err := c.api.ListDeadLetterSourceQueues(c.Ctx, &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: url})
+			_, err := c.api.ListDeadLetterSourceQueues(c.Ctx, &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: &url})
+			return err
+		},
+		"PurgeQueue": func() error {
+			_, err := c.api.PurgeQueue(c.Ctx, &sqs.PurgeQueueInput{QueueUrl: &url})
+			return err
+		},
+		"DeleteQueue": func() error {
+			_, err := c.api.DeleteQueue(c.Ctx, &sqs.DeleteQueueInput{QueueUrl: &url})
 			return err
 		},
 	}
-	for _, name := range slices.Sorted(maps.Keys(calls)) {
-		conformance.WantError[*types.QueueDoesNotExist](c.Case, calls[name](), name+" on an unknown queue")
+}
+
+func unknownQueue(c *check) {
+	q := c.newQueue()
+	name := c.newName()
+	for what, url := range map[string]string{"an unknown queue": strings.TrimSuffix(q.url, q.name) + name, "an unknown name": name} {
+		c.in(what, func(c *check) {
+			calls := c.calls(url, "handle")
+			for _, operation := range slices.Sorted(maps.Keys(calls)) {
+				conformance.WantError[*types.QueueDoesNotExist](c.Case, calls[operation](), operation+" on "+what)
+			}
+		})
 	}
+}
+
+// queueByName: what is no URL is taken for the queue's name, by every operation.
+func queueByName(c *check) {
+	q := c.newQueue()
+	q.send("by name")
+	m := q.receiveOne(hiding(60))
+	calls := c.calls(q.name, aws.ToString(m.ReceiptHandle))
+	deleteQueue := calls["DeleteQueue"]
+	delete(calls, "DeleteQueue")
+	for _, operation := range slices.Sorted(maps.Keys(calls)) { // ChangeMessageVisibility before DeleteMessage
+		c.OK(calls[operation](), operation+" with the queue's name")
+	}
+	c.in("DeleteQueue", func(c *check) {
+		c.OK(deleteQueue(), "DeleteQueue with the queue's name")
+		_, err := c.api.GetQueueUrl(c.Ctx, &sqs.GetQueueUrlInput{QueueName: &q.name})
+		conformance.WantError[*types.QueueDoesNotExist](c.Case, err, "GetQueueUrl afterwards")
+	})
 }
 
 func listQueuesByPrefix(c *check) {
