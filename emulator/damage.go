@@ -84,12 +84,21 @@ func (e *Emulator) checkMessageRow(m *message) error {
 		return fmt.Errorf("it was received %d times", d.receives)
 	}
 	for name, a := range m.attrs {
-		if err := firstError(checkText(name), checkText(a.Type), checkText(a.String)); err != nil {
+		if err := checkTexts(name, a.Type, a.String); err != nil {
 			return err
 		}
 	}
 	return firstError(e.checkID(m.seq), checkMilli(m.sentAt, d.visibleAt, d.firstReceived, d.receivedAt),
-		checkText(m.id), checkText(m.body), checkText(m.group), checkText(m.trace), checkText(m.sender), checkText(m.source))
+		checkTexts(m.id, m.body, m.group, m.trace, m.sender, m.source))
+}
+
+func checkTexts(texts ...string) error {
+	for _, s := range texts {
+		if !isText(s) {
+			return errors.New("it has a character that no message can have")
+		}
+	}
+	return nil
 }
 
 func checkMoveRow(m *moveTask) error {

@@ -223,11 +223,11 @@ func shorten(s string, longest int) string {
 
 // sendable replaces what a message must not contain.
 func sendable(s string) string {
-	if checkText(s) == nil {
+	if isText(s) {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
-		if checkText(string(r)) != nil {
+		if !isText(string(r)) {
 			return utf8.RuneError
 		}
 		return r

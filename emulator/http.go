@@ -72,7 +72,7 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, faultBody(err)
 	}
 	s := &SQS{e: e, base: "http://" + r.Host}
-	if trace := r.Header.Get("X-Amzn-Trace-Id"); checkText(trace) == nil {
+	if trace := r.Header.Get("X-Amzn-Trace-Id"); isText(trace) {
 		s.trace = trace
 	}
 	if r.TLS != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
 )
 
 // The digests are those that AWS gave for these attributes (receives with attribute filters, recorded by LocalStack's
@@ -144,7 +145,7 @@ func TestMessageAttributesAreHeldToTheRules(t *testing.T) {
 		{"a", value("", "x"), "non-empty message attribute type"},
 		{"a", value("Text", "x"), "supported type prefixes"},
 		{"a", value("Number", "one"), "Can't cast"},
-		{"a", value("String", "\x01"), "Invalid characters"},
+		{"a", value("String", "\x01"), "Invalid binary character '#x1'"},
 		{"a", types.MessageAttributeValue{DataType: aws.String("Binary"), StringValue: aws.String("x")}, "non-empty value"},
 		{"AWS.x", value("String", "x"), "reserved"},
 		{"amazon.x", value("String", "x"), "reserved"},
@@ -158,5 +159,40 @@ func TestMessageAttributesAreHeldToTheRules(t *testing.T) {
 		if test.says == "" && err != nil || test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.says)
 		}
+	}
+}
+
+// The words are those that SQS has for the body, and for an attribute's value.
+func TestBadCharactersAreNamed(t *testing.T) {
+	t.Parallel()
+	e := openFile(t, "")
+	url := e.makeQueue(t, "q", nil)
+	const set = "the set of allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]."
+	for name, test := range map[string]struct {
+		in         sqs.SendMessageInput
+		code, says string
+	}{
+		"a bell": {sqs.SendMessageInput{MessageBody: aws.String("ding\a")}, "InvalidMessageContents",
+			"Invalid binary character '#x7' was found in the message body, " + set},
+		"a noncharacter": {sqs.SendMessageInput{MessageBody: aws.String("\uffff")}, "InvalidMessageContents",
+			"Invalid binary character '#xFFFF' was found in the message body, " + set},
+		"no UTF-8": {sqs.SendMessageInput{MessageBody: aws.String("\xff")}, "InvalidMessageContents",
+			"What is not UTF-8 was found in the message body, " + set},
+		"an attribute": {sqs.SendMessageInput{MessageBody: aws.String("x"), MessageAttributes: map[string]types.MessageAttributeValue{
+			"a": {DataType: aws.String("String"), StringValue: aws.String("\x1f")},
+		}}, "InvalidParameterValue", "Invalid binary character '#x1F' was found in the message attribute 'a' value, " + set},
+		"a system attribute": {sqs.SendMessageInput{MessageBody: aws.String("x"), MessageSystemAttributes: map[string]types.MessageSystemAttributeValue{
+			"AWSTraceHeader": {DataType: aws.String("String"), StringValue: aws.String("\x00")},
+		}}, "InvalidParameterValue", "Invalid binary character '#x0' was found in the message attribute 'AWSTraceHeader' value, " + set},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test.in.QueueUrl = url
+			_, err := e.SQS().SendMessage(t.Context(), &test.in)
+			api, ok := errors.AsType[smithy.APIError](err)
+			if !ok || api.ErrorCode() != test.code || api.ErrorMessage() != test.says {
+				t.Errorf("got %v, want %s: %s", err, test.code, test.says)
+			}
+		})
 	}
 }

@@ -225,11 +225,12 @@ func (r *receiveRequest) render(q *queue, m *message) types.Message {
 	return out
 }
 
-// wantsAttribute matches an attribute's name with a receive's filters: a name, All, .*, or a prefix with .* at its end.
+// wantsAttribute matches an attribute's name with a receive's filters: a name, All, *, .*, or a prefix with .* at its end. A
+// filter that no name can match is no error.
 func wantsAttribute(filters []string, name string) bool {
 	for _, f := range filters {
 		prefix, wild := strings.CutSuffix(f, ".*")
-		if f == name || f == "All" || wild && strings.HasPrefix(name, prefix) {
+		if f == name || f == "All" || f == "*" || wild && strings.HasPrefix(name, prefix) {
 			return true
 		}
 	}

@@ -56,7 +56,7 @@ func (s *SQS) prepare(entry *sendEntry) (*outgoing, error) {
 		return nil, faultQueueType(*entry.MessageDeduplicationId, "MessageDeduplicationId")
 	}
 	err := firstError(
-		checkText(out.body),
+		checkBody(out.body),
 		checkToken(entry.MessageGroupId, "MessageGroupId"),
 		checkSeconds(entry.DelaySeconds, "DelaySeconds", maxDelaySeconds, "DelaySeconds must be >= 0 and <= 900."),
 	)

@@ -36,20 +36,6 @@ func isAlphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-// checkText refuses the characters that SQS's messages may not have; API reference, SendMessage: #x9, #xA, #xD,
-// #x20 to #xD7FF, #xE000 to #xFFFD, #x10000 to #x10FFFF.
-func checkText(s string) error {
-	ok := utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool {
-		return r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
-	}) < 0
-	if ok {
-		return nil
-	}
-	return newFault("InvalidMessageContents", "InvalidMessageContents",
-		"Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | "+
-			"#x10000 to #x10FFFF")
-}
-
 // checkToken checks a MessageGroupId and its like: 1 to 128 printable ASCII characters without a space.
 func checkToken(value *string, parameter string) error {
 	if value == nil {
@@ -110,11 +96,9 @@ func checkAttributeName(name string) error {
 	if len(name) > maxAttributeName {
 		return faultInvalidParameter("Length of message attribute name must be less than 256 bytes.")
 	}
-	for _, c := range []byte(name) {
-		if !isAlphanumeric(c) && !strings.ContainsRune("_-.", rune(c)) {
-			return faultInvalidParameter("Message (user) attribute name '%s' is invalid. It can contain only "+
-				"alphanumeric characters, underscores, hyphens and periods.", name)
-		}
+	if strings.IndexFunc(name, notInAttributeName) >= 0 {
+		return faultInvalidParameter("Message (user) attribute name '%s' is invalid. It can contain only "+
+			"alphanumeric characters, underscores, hyphens and periods.", name)
 	}
 	if strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") {
 		return faultInvalidParameter("Message (user) attribute name '%s' is invalid. It must not start or end with a "+
@@ -127,6 +111,13 @@ func checkAttributeName(name string) error {
 	return nil
 }
 
+// notInAttributeName says of a character that a name may not have it. The guide has only ASCII; SQS takes letters with accents
+// and the like as well.
+func notInAttributeName(r rune) bool {
+	ascii := r < utf8.RuneSelf && isAlphanumeric(byte(r)) || r == '_' || r == '-' || r == '.'
+	return !ascii && (r < 0xC0 || r > 0x17F)
+}
+
 // number is what the Number type takes: up to 38 digits and an exponent.
 var number = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$`)
 
@@ -136,7 +127,7 @@ func toAttribute(name, dataType string, text *string, binary []byte) (attribute,
 			"The message (user) attribute '%s' must contain a non-empty message attribute type.", name)
 	}
 	kind, _, _ := strings.Cut(dataType, ".")
-	if len(dataType) > maxAttributeName || checkText(dataType) != nil || !slices.Contains([]string{"String", "Number", "Binary"}, kind) {
+	if len(dataType) > maxAttributeName || !isText(dataType) || !slices.Contains([]string{"String", "Number", "Binary"}, kind) {
 		return attribute{}, faultInvalidParameter("The type of message (user) attribute '%s' is invalid. You must use "+
 			"only the following supported type prefixes: Binary, Number, String.", name)
 	}
@@ -150,7 +141,7 @@ func toAttribute(name, dataType string, text *string, binary []byte) (attribute,
 	if aws.ToString(text) == "" || binary != nil {
 		return attribute{}, empty
 	}
-	if err := checkText(*text); err != nil {
+	if err := checkAttributeText(name, *text); err != nil {
 		return attribute{}, err
 	}
 	if kind == "Number" && (!number.MatchString(*text) || len(*text) > 128) {
@@ -176,7 +167,7 @@ func toTrace(in map[string]types.MessageSystemAttributeValue) (map[string]attrib
 			return nil, faultInvalidParameter(
 				"Message (system) attribute '%s' must contain a non-empty value of type 'String'.", name)
 		}
-		if err := checkText(*v.StringValue); err != nil {
+		if err := checkAttributeText(name, *v.StringValue); err != nil {
 			return nil, err
 		}
 		out[name] = attribute{Type: "String", String: *v.StringValue}

@@ -14,6 +14,7 @@ import (
 
 var messageAttributeTests = []func(*check){
 	messageAttributesComeBack, messageAttributeFilters, messageAttributesRefused, messageAttributeNamesAllowed,
+	messageAttributeLetters,
 }
 
 func text(value string) types.MessageAttributeValue {
@@ -59,6 +60,11 @@ func messageAttributeFilters(c *check) {
 		"prefix and name":  {[]string{"foo.b.*", "other"}, []string{"foo.bar", "other"}},
 		"case matters":     {[]string{"FOO"}, nil},
 		"All in lowercase": {[]string{"all"}, nil},
+		"*":                {[]string{"*"}, []string{"foo", "foo.bar", "foobar", "other"}},
+		"* among others":   {[]string{"unknown", "*"}, []string{"foo", "foo.bar", "foobar", "other"}},
+		"a reserved name":  {[]string{"AWS.", "amazon.x"}, nil},
+		"illegal names":    {[]string{"..foo", ".", "foo bar", "", "ſ§", "foo"}, []string{"foo"}},
+		"a star at an end": {[]string{"foo*"}, nil},
 	} {
 		c.in(name, func(c *check) {
 			q := c.newQueue()
@@ -101,11 +107,23 @@ func messageAttributesRefused(c *check) {
 		"a reserved name":         {"AWS.a": text("x")},
 		"another reserved name":   {"amazon.a": text("x")},
 		"a name of 257":           {strings.Repeat("a", 257): text("x")},
-		"a forbidden character":   {"a": text("\x01")},
+		"a name with §":           {"a§b": text("x")},
+		"a name of Greek letters": {"αβγ": text("x")},
+		"a name of 257 bytes":     {strings.Repeat("ä", 128) + "a": text("x")},
+		"a type of 257 bytes":     {"a": {DataType: aws.String("String." + strings.Repeat("x", 250)), StringValue: aws.String("x")}},
+		"a forbidden character":   {"a": text("before\x01after")},
+		"another in a number":     {"a": {DataType: aws.String("Number"), StringValue: aws.String("1\x0b")}},
+		"a noncharacter":          {"a": text("\uffff")},
 	} {
 		c.in(name, func(c *check) {
 			_, err := c.api.SendMessage(c.Ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String("x"), MessageAttributes: attributes})
-			c.Refused(err, "SendMessage", "InvalidParameterValue", "InvalidMessageContents")
+			c.Refused(err, "SendMessage", "InvalidParameterValue")
+			out, err := q.sendBatch(sendEntry{Id: aws.String("a"), MessageBody: aws.String("x"), MessageAttributes: attributes})
+			c.OK(err, "SendMessageBatch")
+			if len(out.Failed) != 1 {
+				c.Fatalf("%d entries failed, want 1", len(out.Failed))
+			}
+			wantFailed(c, "SendMessageBatch", out.Failed[0], "a", "InvalidParameterValue")
 		})
 	}
 }
@@ -122,5 +140,28 @@ func messageAttributeNamesAllowed(c *check) {
 	q.send("x", func(in *sqs.SendMessageInput) { in.MessageAttributes = ten })
 	if got := q.receiveOne().MessageAttributes; len(got) != len(ten) {
 		c.Errorf("received %d attributes, want %d", len(got), len(ten))
+	}
+}
+
+// messageAttributeLetters: SQS takes more letters than its guide has. Names are compared, digested and measured as UTF-8.
+func messageAttributeLetters(c *check) {
+	names := []string{"attr.1øßä", "À", "ſ-Ž.Œ_ŋ", strings.Repeat("é", 127)}
+	sent := map[string]types.MessageAttributeValue{}
+	for _, name := range names {
+		sent[name] = text("x")
+	}
+	q := c.newQueue("VisibilityTimeout", "0")
+	out := q.send("x", func(in *sqs.SendMessageInput) { in.MessageAttributes = sent })
+	if got, want := aws.ToString(out.MD5OfMessageAttributes), digestOf(sent); got != want {
+		c.Errorf("MD5OfMessageAttributes is %s, want %s", got, want)
+	}
+	for _, tt := range []struct{ filter, want []string }{
+		{[]string{"All"}, names}, {[]string{"attr.1ø.*"}, names[:1]}, {[]string{"À", "à"}, names[1:2]},
+	} {
+		got := q.receiveOne(func(in *sqs.ReceiveMessageInput) { in.MessageAttributeNames = tt.filter }).MessageAttributes
+		want := slices.Sorted(slices.Values(tt.want))
+		if found := slices.Sorted(maps.Keys(got)); !slices.Equal(found, want) {
+			c.Errorf("received %q by %q, want %q", found, tt.filter, want)
+		}
 	}
 }
