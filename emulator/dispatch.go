@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+
+	"github.com/coretasks/core/emulator/internal/jsontext"
 )
 
 const targetPrefix = "AmazonSQS."
@@ -14,6 +16,10 @@ func (s *SQS) call(ctx context.Context, target string, body []byte) (any, error)
 	name, ok := strings.CutPrefix(target, targetPrefix)
 	if !ok {
 		return nil, faultUnknownOperation(target)
+	}
+	body, err := s.readable(body, name == "SendMessage" || name == "SendMessageBatch")
+	if err != nil {
+		return nil, err
 	}
 	switch name {
 	case "SendMessage":
@@ -64,6 +70,26 @@ func (s *SQS) call(ctx context.Context, target string, body []byte) (any, error)
 		return run(ctx, body, s.untagQueue)
 	}
 	return nil, faultUnknownOperation(target)
+}
+
+// readable refuses a body that encoding/json would read as something else. A send's surrogate without its other half is
+// refused later, with the field that it is in and, in a batch, with its entry alone.
+func (s *SQS) readable(body []byte, send bool) ([]byte, error) {
+	if !send {
+		if err := jsontext.Check(body); err != nil {
+			return nil, faultSerialization(err)
+		}
+		return body, nil
+	}
+	if err := jsontext.CheckUTF8(body); err != nil {
+		return nil, faultSerialization(err)
+	}
+	half, at := jsontext.Lone(body)
+	if at < 0 {
+		return body, nil
+	}
+	s.half = half
+	return jsontext.Replace(body), nil
 }
 
 func run[In, Out any](ctx context.Context, body []byte, op func(context.Context, *In) (*Out, error)) (any, error) {

@@ -136,16 +136,20 @@ func (t *tx) deliver(target *types.Target, a *schedule.Attempt) (body []byte, er
 		return r.Body, faultQueueDoesNotExist()
 	}
 	sqs := t.e.SQS()
+	request, err := sqs.readable(r.Body, true)
+	if err != nil {
+		return r.Body, err
+	}
 	if r.Operation == schedule.SendMessageBatch {
 		in := &sendBatchRequest{}
-		if err := json.Unmarshal(r.Body, in); err != nil {
+		if err := json.Unmarshal(request, in); err != nil {
 			return r.Body, faultSerialization(err)
 		}
 		_, err = t.sendBatch(sqs.prepareBatch(in))
 		return r.Body, err
 	}
 	in := &sendRequest{}
-	if err := json.Unmarshal(r.Body, in); err != nil {
+	if err := json.Unmarshal(request, in); err != nil {
 		return r.Body, faultSerialization(err)
 	}
 	return r.Body, t.sendOne(sqs.prepareOne(in))

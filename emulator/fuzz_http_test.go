@@ -130,6 +130,11 @@ func FuzzHandler(f *testing.F) {
 			f.Add(operation, body, "")
 		}
 	}
+	for _, operation := range []string{"SendMessage", "SendMessageBatch", "TagQueue"} {
+		for _, text := range []string{`\ud800`, `\ud83d\ude00`, `\\udc00`, "\xff", "\xed\xa0\x80", `\ufffe`} {
+			f.Add(operation, `{`+at+`,"MessageBody":"`+text+`","Tags":{"k":"`+text+`"},"Entries":[{"Id":"1","MessageBody":"`+text+`"},{"Id":"2","MessageBody":"x"}]}`, "")
+		}
+	}
 	for _, headers := range []string{
 		"Method: GET\nPath: /_core/health", "Method: HEAD\nPath: /_core/health?x", "Path: /_core/health", "Method: DELETE\nPath: /_core/", "Path: /000000000000/jobs",
 		"Content-Type: application/x-www-form-urlencoded", "Content-Type: application/json", "Content-Type: ;", "X-Amz-Target: DynamoDB_20120810.ListTables",
@@ -165,6 +170,13 @@ func FuzzHandler(f *testing.F) {
 				message == "in flight" && strings.HasPrefix(operation, "DeleteMessage") && strings.Contains(body, *out.Messages[0].ReceiptHandle)
 			if held[message] == 0 && (!mayGo || w.Code != http.StatusOK) {
 				t.Errorf("%s %s: %d %s, and the message %q is gone", operation, body, w.Code, w.Body, message)
+			}
+		}
+		if !strings.Contains(body, "\ufffd") && !strings.Contains(strings.ToLower(body), `\ufffd`) {
+			for text := range held {
+				if strings.Contains(text, "\ufffd") {
+					t.Errorf("%s %q: %q is stored", operation, body, text)
+				}
 			}
 		}
 		var batch struct{ Entries, Successful, Failed []json.RawMessage }

@@ -155,7 +155,7 @@ func TestMessageAttributesAreHeldToTheRules(t *testing.T) {
 		{strings.Repeat("a", 257), value("String", "x"), "Length"},
 	}
 	for _, test := range tests {
-		_, err := toAttributes(map[string]types.MessageAttributeValue{test.name: test.v})
+		_, err := toAttributes(map[string]types.MessageAttributeValue{test.name: test.v}, 0)
 		if test.says == "" && err != nil || test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.says)
 		}

@@ -56,7 +56,7 @@ func (s *SQS) prepare(entry *sendEntry) (*outgoing, error) {
 		return nil, faultQueueType(*entry.MessageDeduplicationId, "MessageDeduplicationId")
 	}
 	err := firstError(
-		checkBody(out.body),
+		checkBody(out.body, s.half),
 		checkToken(entry.MessageGroupId, "MessageGroupId"),
 		checkSeconds(entry.DelaySeconds, "DelaySeconds", maxDelaySeconds, "DelaySeconds must be >= 0 and <= 900."),
 	)
@@ -64,10 +64,10 @@ func (s *SQS) prepare(entry *sendEntry) (*outgoing, error) {
 		return nil, err
 	}
 	out.group = aws.ToString(entry.MessageGroupId)
-	if out.attrs, err = toAttributes(entry.MessageAttributes); err != nil {
+	if out.attrs, err = toAttributes(entry.MessageAttributes, s.half); err != nil {
 		return nil, err
 	}
-	trace, err := toTrace(entry.MessageSystemAttributes)
+	trace, err := toTrace(entry.MessageSystemAttributes, s.half)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package emulator
 import (
 	"context"
 	"maps"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
@@ -13,6 +14,9 @@ func checkTags(tags map[string]string) error {
 		return faultInvalidParameter("Too many tags added for queue. The limit is %d.", maxTags)
 	}
 	for key, value := range tags {
+		if !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return faultInvalidParameter("Tag keys and values must be text in UTF-8.")
+		}
 		if n := len([]rune(key)); n < 1 || n > 128 {
 			return faultInvalidParameter("Tag keys must be between 1 and 128 characters in length.")
 		}

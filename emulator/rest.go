@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
+
+	"github.com/coretasks/core/emulator/internal/jsontext"
 )
 
 const restContentType = "application/json"
@@ -187,6 +189,9 @@ func readRest(w http.ResponseWriter, r *http.Request) (*restRequest, error) {
 	}
 	if req.body, err = readBody(w, r); err != nil {
 		return nil, faultBody(err)
+	}
+	if err := jsontext.Check(req.body); err != nil {
+		return nil, faultSerialization(err)
 	}
 	return req, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Limits of SQS; "Amazon SQS message quotas" and the API reference of SetQueueAttributes.
@@ -113,6 +114,9 @@ func (e *Emulator) withAttributes(queueARN string, old, changes map[string]strin
 }
 
 func checkAttribute(name, value string) error {
+	if !utf8.ValidString(value) {
+		return faultAttributeValue(name)
+	}
 	if lowest, highest, _, ok := numeric(name); ok {
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || n < lowest || n > highest {

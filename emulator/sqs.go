@@ -12,6 +12,7 @@ type SQS struct {
 	e     *Emulator
 	base  string // of the queue URLs that it gives out
 	trace string // the request's trace header, for messages that carry none of their own
+	half  rune   // a surrogate of the request that lacks its other half; 0: none
 }
 
 // do runs one operation for one of the SDK's methods: a missing input is an empty one, an ended context ends it.

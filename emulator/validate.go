@@ -61,8 +61,8 @@ func checkSeconds(value *int32, parameter string, highest int32, reason string) 
 	return nil
 }
 
-// toAttributes checks a message's attributes and copies them.
-func toAttributes(in map[string]types.MessageAttributeValue) (map[string]attribute, error) {
+// toAttributes checks a message's attributes and copies them; half is as in badCharacter.
+func toAttributes(in map[string]types.MessageAttributeValue, half rune) (map[string]attribute, error) {
 	if len(in) > maxMessageAttributes {
 		return nil, faultInvalidParameter("Number of message attributes [%d] exceeds the allowed maximum [%d].",
 			len(in), maxMessageAttributes)
@@ -74,6 +74,9 @@ func toAttributes(in map[string]types.MessageAttributeValue) (map[string]attribu
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		v := in[name]
 		if err := checkAttributeName(name); err != nil {
+			return nil, err
+		}
+		if err := checkAttributeText(name, aws.ToString(v.StringValue), half); err != nil {
 			return nil, err
 		}
 		a, err := toAttribute(name, aws.ToString(v.DataType), v.StringValue, v.BinaryValue)
@@ -141,9 +144,6 @@ func toAttribute(name, dataType string, text *string, binary []byte) (attribute,
 	if aws.ToString(text) == "" || binary != nil {
 		return attribute{}, empty
 	}
-	if err := checkAttributeText(name, *text); err != nil {
-		return attribute{}, err
-	}
 	if kind == "Number" && (!number.MatchString(*text) || len(*text) > 128) {
 		return attribute{}, faultInvalidParameter(
 			"Can't cast the value of message (user) attribute '%s' to a number.", name)
@@ -152,7 +152,7 @@ func toAttribute(name, dataType string, text *string, binary []byte) (attribute,
 }
 
 // toTrace checks the system attributes of a send: AWSTraceHeader is the only one there is.
-func toTrace(in map[string]types.MessageSystemAttributeValue) (map[string]attribute, error) {
+func toTrace(in map[string]types.MessageSystemAttributeValue, half rune) (map[string]attribute, error) {
 	out := make(map[string]attribute, len(in))
 	for name, v := range in {
 		if name != string(types.MessageSystemAttributeNameForSendsAWSTraceHeader) {
@@ -167,7 +167,7 @@ func toTrace(in map[string]types.MessageSystemAttributeValue) (map[string]attrib
 			return nil, faultInvalidParameter(
 				"Message (system) attribute '%s' must contain a non-empty value of type 'String'.", name)
 		}
-		if err := checkAttributeText(name, *v.StringValue); err != nil {
+		if err := checkAttributeText(name, *v.StringValue, half); err != nil {
 			return nil, err
 		}
 		out[name] = attribute{Type: "String", String: *v.StringValue}

@@ -54,6 +54,8 @@ func (c *Checks) Text(value *string, member string, shortest, longest int, patte
 		return
 	}
 	switch n := utf8.RuneCountInString(*value); {
+	case !utf8.ValidString(*value): // only calls in process can have it
+		c.fail(strings.ToValidUTF8(*value, "\ufffd"), member, "be text in UTF-8")
 	case n < shortest:
 		c.fail(*value, member, "have length greater than or equal to %d", shortest)
 	case n > longest:

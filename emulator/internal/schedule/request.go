@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+
+	"github.com/coretasks/core/emulator/internal/jsontext"
 )
 
 // The operations that a target can be.
@@ -121,8 +123,12 @@ func checkTarget(target *types.Target) error {
 			"%ssqs:sendMessage and %ssqs:sendMessageBatch, not at %s.", queuePrefix, universalPrefix, universalPrefix, arn)
 	}
 	sample := Attempt{Number: 1}
+	input := []byte(sample.expand(aws.ToString(target.Input)))
+	if err := jsontext.Check(input); err != nil {
+		return invalid("Invalid RequestJson provided. Reason The Input can't be read: %v.", err)
+	}
 	var members map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(sample.expand(aws.ToString(target.Input))), &members); err != nil || members == nil {
+	if err := json.Unmarshal(input, &members); err != nil || members == nil {
 		return invalid("Invalid RequestJson provided. Reason The Input of a universal target must be the request of %s as a "+
 			"JSON object.", operation)
 	}
