@@ -35,6 +35,7 @@
 //   - PurgeQueue and DeleteQueue take effect at once. Counts that SQS calls approximate are exact.
 //   - Messages come in the order in which they became visible; MessageGroupId is kept and returned, and changes
 //     nothing about the order.
+//   - SQS accepts a queue as its own dead-letter queue. Here its messages then stay, however often they are received.
 //   - Targets of schedules other than those above are refused. Roles and KMS keys are stored and not used.
 //   - EventBridge Scheduler fires some time within the minute, this at the second. The place within a flexible window
 //     follows from the schedule's name and the instant.

@@ -95,6 +95,10 @@ func TestQueueAttributes(t *testing.T) {
 	redrive := func(target, max string) map[string]string {
 		return map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + target + `","maxReceiveCount":` + max + `}`}
 	}
+	withAllow := func(attrs map[string]string, policy string) map[string]string {
+		attrs["RedriveAllowPolicy"] = policy
+		return attrs
+	}
 	tests := []struct {
 		name, queue string
 		attrs       map[string]string
@@ -105,7 +109,9 @@ func TestQueueAttributes(t *testing.T) {
 		{"stranger", "stranger", redrive(e.arn("dead"), "3"), "does not allow this queue"},
 		{"no target", "q", redrive(e.arn("none"), "3"), "Dead letter target does not exist"},
 		{"no ARN", "q", redrive("dummy", "3"), "Invalid value for deadLetterTargetArn."},
-		{"itself", "q", redrive(e.arn("q"), "3"), "itself"},
+		{"itself", "own", redrive(e.arn("own"), "3"), ""},
+		{"itself, which allows it", "own2", withAllow(redrive(e.arn("own2"), "3"), `{"redrivePermission":"byQueue","sourceQueueArns":["`+e.arn("own2")+`"]}`), ""},
+		{"itself, which does not", "own3", withAllow(redrive(e.arn("own3"), "3"), `{"redrivePermission":"denyAll"}`), "does not allow this queue"},
 		{"count of 0", "q", redrive(e.arn("dead"), "0"), "valid values are from 1 to 1000"},
 		{"count of 1001", "q", redrive(e.arn("dead"), "1001"), "valid values are from 1 to 1000"},
 		{"no count", "q", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"x"}`}, "mandatory attribute: maxReceiveCount"},

@@ -306,7 +306,7 @@ func (s *SQS) listDeadLetterSourceQueues(
 func (e *Emulator) sourcesOf(q *queue) []string {
 	var names []string
 	for name, source := range e.queues {
-		if e.deadLetterQueue(source) == q {
+		if e.redriveTarget(source) == q {
 			names = append(names, name)
 		}
 	}

@@ -48,16 +48,18 @@ func parseRedrive(value string) (*redrivePolicy, error) {
 	return &redrivePolicy{target: *doc.Target, max: n}, nil
 }
 
-// checkRedrive checks a redrive policy that is being set against the queue it points to; e.mu is held.
-func (e *Emulator) checkRedrive(queueARN, value string, p *redrivePolicy) error {
-	if p.target == queueARN {
-		return faultRedrive(value, "Dead letter target cannot be the queue itself.")
+// checkRedrive checks a redrive policy that is being set, among others, against the queue it points to, which may be the queue
+// itself; e.mu is held.
+func (e *Emulator) checkRedrive(queueARN, value string, s settings) error {
+	allow := s.allow
+	if s.redrive.target != queueARN {
+		dead := e.byARN(s.redrive.target)
+		if dead == nil {
+			return faultRedrive(value, "Dead letter target does not exist.")
+		}
+		allow = dead.settings.allow
 	}
-	dead := e.byARN(p.target)
-	if dead == nil {
-		return faultRedrive(value, "Dead letter target does not exist.")
-	}
-	if allow := dead.settings.allow; allow != nil && !allow.allows(queueARN) {
+	if allow != nil && !allow.allows(queueARN) {
 		return faultRedrive(value, "Dead letter target does not allow this queue in its RedriveAllowPolicy.")
 	}
 	return nil
@@ -97,10 +99,19 @@ func (p *redriveAllowPolicy) allows(arn string) bool {
 	return true
 }
 
-// deadLetterQueue is where a message goes that was received as often as the redrive policy lets it, or nil.
-func (e *Emulator) deadLetterQueue(q *queue) *queue {
+// redriveTarget is the queue that a queue's redrive policy names, or nil.
+func (e *Emulator) redriveTarget(q *queue) *queue {
 	if q.settings.redrive == nil {
 		return nil
 	}
 	return e.byARN(q.settings.redrive.target)
+}
+
+// deadLetterQueue is where a message goes that was received as often as the redrive policy lets it, or nil: there is no other
+// place to go from a queue that is its own dead-letter queue.
+func (e *Emulator) deadLetterQueue(q *queue) *queue {
+	if target := e.redriveTarget(q); target != q {
+		return target
+	}
+	return nil
 }

@@ -106,7 +106,7 @@ func (e *Emulator) withAttributes(queueARN string, old, changes map[string]strin
 		return settings{}, err
 	}
 	if value := changes["RedrivePolicy"]; value != "" {
-		if err := e.checkRedrive(queueARN, value, s.redrive); err != nil {
+		if err := e.checkRedrive(queueARN, value, s); err != nil {
 			return settings{}, err
 		}
 	}

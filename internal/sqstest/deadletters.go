@@ -16,7 +16,7 @@ import (
 var (
 	deadLetterTests = []func(*check){
 		redriveAtMaxReceiveCount, redriveKeepsMessage, redrivePolicyRefused, redrivePolicyNoJSON, redrivePolicyRemoved, redrivePolicyRoundTrip,
-		deadLetterSources,
+		deadLetterSources, ownDeadLetterQueue,
 	}
 	moveTaskTests = []func(*check){
 		moveTaskToDestination, moveTaskToSources, moveTaskRenews, moveTaskRefused, moveTaskTooFast, moveTaskCancelled, moveTaskCancelEnded,
@@ -166,6 +166,26 @@ func deadLetterSources(c *check) {
 	}
 	if got := list(want[0]); len(got) != 0 {
 		c.Errorf("ListDeadLetterSourceQueues of a source answered %v, want none", got)
+	}
+}
+
+// ownDeadLetterQueue: a queue may be its own dead-letter queue; nothing is lost by that.
+func ownDeadLetterQueue(c *check) {
+	q := c.newQueue()
+	c.OK(q.setAttribute("RedrivePolicy", redrivePolicy(q.arn(), 2)), "SetQueueAttributes of a RedrivePolicy to the queue itself")
+	if got := q.attributes()["RedrivePolicy"]; !strings.Contains(got, q.arn()) {
+		c.Errorf("RedrivePolicy is %q", got)
+	}
+	q.send("x")
+	for range 4 {
+		if got := aws.ToString(q.fail().Body); got != "x" {
+			c.Errorf("received %q", got)
+		}
+	}
+	out, err := c.api.ListDeadLetterSourceQueues(c.Ctx, &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: &q.url})
+	c.OK(err, "ListDeadLetterSourceQueues")
+	if !slices.Equal(out.QueueUrls, []string{q.url}) {
+		c.Errorf("ListDeadLetterSourceQueues answered %v, want the queue itself", out.QueueUrls)
 	}
 }
 
