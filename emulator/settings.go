@@ -145,7 +145,8 @@ func faultFIFO() error {
 	return faultUnsupported("The emulator serves standard queues only, not FIFO queues.")
 }
 
-// settleEncryption keeps a queue to one kind of encryption: naming a KMS key switches SSE-SQS off.
+// settleEncryption keeps a queue to one kind of encryption: naming a KMS key switches SSE-SQS off. What is said of a key goes with
+// the key.
 func settleEncryption(attrs, changes map[string]string) error {
 	if changes["KmsMasterKeyId"] != "" && changes["SqsManagedSseEnabled"] == "true" {
 		return newFault("InvalidAttributeName", "InvalidAttributeName", "You can use one type of server-side "+
@@ -154,7 +155,8 @@ func settleEncryption(attrs, changes map[string]string) error {
 	if changes["KmsMasterKeyId"] != "" {
 		attrs["SqsManagedSseEnabled"] = "false"
 	}
-	if changes["SqsManagedSseEnabled"] == "true" {
+	key, keySaid := changes["KmsMasterKeyId"]
+	if changes["SqsManagedSseEnabled"] == "true" || keySaid && key == "" {
 		delete(attrs, "KmsMasterKeyId")
 		delete(attrs, "KmsDataKeyReusePeriodSeconds")
 	}

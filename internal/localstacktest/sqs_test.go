@@ -27,6 +27,7 @@ func TestSQS(t *testing.T) {
 			"AttributeRanges/DelaySeconds":                  unchecked,
 			"AttributeRanges/ReceiveMessageWaitTimeSeconds": unchecked,
 			"SetAttributesAllOrNothing":                     unchecked,
+			"EncryptionAttributes":                          "LocalStack keeps the period of a key that is gone",
 
 			"ParametersOutOfRange/SendMessage.DelaySeconds":                  unchecked,
 			"ParametersOutOfRange/ReceiveMessage.MaxNumberOfMessages":        "LocalStack checks only the upper bound",

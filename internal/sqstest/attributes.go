@@ -13,7 +13,8 @@ import (
 )
 
 var attributeTests = []func(*check){
-	attributeDefaults, attributeBoundsAccepted, attributeRanges, attributeNames, setAttributes, setAttributesAllOrNothing, approximateCounts,
+	attributeDefaults, attributeBoundsAccepted, attributeRanges, attributeNames, setAttributes, setAttributesAllOrNothing, encryptionAttributes,
+	approximateCounts,
 }
 
 func attributeDefaults(c *check) {
@@ -128,6 +129,28 @@ func setAttributesAllOrNothing(c *check) {
 	c.Refused(err, "SetQueueAttributes with one bad value", "InvalidAttributeValue")
 	if got := q.attributes()["VisibilityTimeout"]; got != "30" {
 		c.Errorf("VisibilityTimeout is %s after the refusal, want 30", got)
+	}
+}
+
+// encryptionAttributes: a queue has one kind of encryption, and without a KMS key no reuse period of one.
+func encryptionAttributes(c *check) {
+	const key, period, managed = "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled"
+	q := c.newQueue()
+	for _, step := range []struct{ set, want map[string]string }{
+		{map[string]string{key: "alias/one", period: "600", managed: "false"}, map[string]string{key: "alias/one", period: "600", managed: "false"}},
+		{map[string]string{key: ""}, map[string]string{managed: "false"}},
+		{map[string]string{key: "alias/two", period: "700"}, map[string]string{key: "alias/two", period: "700", managed: "false"}},
+		{map[string]string{key: "", managed: "true"}, map[string]string{managed: "true"}},
+	} {
+		_, err := c.api.SetQueueAttributes(c.Ctx, &sqs.SetQueueAttributesInput{QueueUrl: &q.url, Attributes: step.set})
+		c.OK(err, "SetQueueAttributes")
+		got := q.attributes()
+		for _, name := range []string{key, period, managed} {
+			value, set := got[name]
+			if want, wanted := step.want[name]; value != want || set != wanted {
+				c.Errorf("after %v: %s is %q (%t), want %q (%t)", step.set, name, value, set, want, wanted)
+			}
+		}
 	}
 }
 
