@@ -33,8 +33,8 @@
 //   - FIFO queues are refused with UnsupportedOperation. Signatures, policies and encryption settings are stored and
 //     not enforced. A queue's name can be used again at once after DeleteQueue, where SQS wants 60 seconds.
 //   - PurgeQueue and DeleteQueue take effect at once. Counts that SQS calls approximate are exact.
-//   - Messages come in the order in which they became visible; MessageGroupId is kept and returned, and changes
-//     nothing about the order.
+//   - Messages come in the order in which they were sent, also those that come back. A message that was received three times
+//     comes back behind what was sent meanwhile. MessageGroupId is kept and returned, and changes nothing about the order.
 //   - SQS accepts a queue as its own dead-letter queue. Here its messages then stay, however often they are received.
 //   - Targets of schedules other than those above are refused. Roles and KMS keys are stored and not used.
 //   - EventBridge Scheduler fires some time within the minute, this at the second. The place within a flexible window

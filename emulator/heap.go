@@ -21,14 +21,28 @@ type timed[T any] interface {
 // agenda is a heap with the earliest on top.
 type agenda[T timed[T]] []T
 
-// byVisibility orders messages by the time from which they are visible, then as they were sent.
-type byVisibility = agenda[*message]
+// messages are those of a queue that are in the same place, in its order.
+type messages = agenda[*message]
 
+// backAfter is how many receives move a message that comes back to the back of its queue; developer guide, "Available CloudWatch
+// metrics for Amazon SQS", ApproximateAgeOfOldestMessage.
+const backAfter = 3
+
+// before orders messages of the same place: hidden ones by the time at which they become visible, and those that are visible as
+// they were sent. So a message that comes back after its timeout is received before younger ones, until it has been received
+// too often: then it counts as sent when it became visible.
 func (m *message) before(other *message) bool {
-	if m.delivery.visibleAt != other.delivery.visibleAt {
-		return m.delivery.visibleAt < other.delivery.visibleAt
+	if a, b := m.turn(), other.turn(); a != b {
+		return a < b
 	}
 	return m.seq < other.seq
+}
+
+func (m *message) turn() int64 {
+	if m.place == ready && m.delivery.receives < backAfter {
+		return m.sentAt
+	}
+	return m.delivery.visibleAt
 }
 
 func (m *message) setIndex(i int) { m.index = i }

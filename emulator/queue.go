@@ -17,8 +17,8 @@ type queue struct {
 	purgedAt int64 // ms of the latest PurgeQueue
 
 	messages map[int64]*message // by seq
-	ready    byVisibility       // what a receive may take now
-	hidden   byVisibility       // delayed or in flight, by the time it becomes visible
+	ready    messages           // what a receive may take now
+	hidden   messages           // delayed or in flight
 	inFlight int
 	sweepAt  int64 // ms; before that nothing here can have outlived the retention period
 
@@ -133,7 +133,7 @@ func (q *queue) counts(now int64) (visible, inFlight, delayed int) {
 // contents is a queue's messages, to be taken out and put back as a whole.
 type contents struct {
 	messages      map[int64]*message
-	ready, hidden byVisibility
+	ready, hidden messages
 	inFlight      int
 	sweepAt       int64
 }

@@ -15,7 +15,7 @@ var (
 	visibilityTests = []func(*check){
 		visibilityExpires, visibilityOfOneReceive, visibilityGivenBack, visibilityExtended, visibilityShortened,
 		visibilityOfEarlierHandle, visibilityAfterDelete, visibilityWithoutFlight, visibilityAfterTimeout, visibilityBatchTooLate,
-		visibilityBeyondTwelveHours,
+		visibilityBeyondTwelveHours, visibilityKeepsTheTurn,
 	}
 	longPollTests = []func(*check){
 		longPollWakesOnSend, longPollWakesOnDelay, longPollWakesOnExpiry, longPollWakesOnGiveBack, longPollEndsEmpty,
@@ -199,6 +199,19 @@ func visibilityBeyondTwelveHours(c *check) {
 	c.sleepUntil(start.Add(1500 * time.Millisecond))
 	c.OK(q.changeVisibility(m, 43_190), "ChangeMessageVisibility to 10 seconds less")
 	c.Refused(q.changeVisibility(m, 43_200), "ChangeMessageVisibility to 12 hours, a second after the receive", "InvalidParameterValue")
+}
+
+// visibilityKeepsTheTurn: what comes back after its timeout is received before what was sent later, although that was visible
+// first. SQS promises no order; this is what it does.
+func visibilityKeepsTheTurn(c *check) {
+	q, first, start := c.received("2")
+	c.sleepUntil(start.Add(time.Second))
+	q.send("younger")
+	c.sleepUntil(start.Add(5 * time.Second)) // some backends look once a second
+	second := q.receive(func(in *sqs.ReceiveMessageInput) { in.MaxNumberOfMessages = 1 })
+	if len(second) != 1 || aws.ToString(second[0].MessageId) != aws.ToString(first.MessageId) {
+		c.Errorf("received %d messages, want the one that was sent first", len(second))
+	}
 }
 
 // poll is a long poll of 15 seconds in the background.
