@@ -21,11 +21,13 @@ import (
 type endpointFlags struct {
 	allowRemote bool
 	allowHosts  []string
+	reserve     bool
 }
 
 func (f *endpointFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.allowRemote, "allow-remote", false, "let --local-addr be other than loopback; whoever reaches it can run tasks")
 	cmd.Flags().StringSliceVar(&f.allowHosts, "allow-host", nil, "a name by which clients reach the embedded queue, besides localhost and addresses (repeatable)")
+	cmd.Flags().BoolVar(&f.reserve, "reserve-names", false, "refuse the name of a deleted queue for 60 seconds, as SQS does")
 }
 
 func (p *program) localCommand() *cobra.Command {
@@ -68,7 +70,10 @@ func (p *program) serveLocal(ctx context.Context, flags endpointFlags, do func(c
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w; choose another with CORE_STATE_DIR", err)
 	}
-	cfg := emulator.Config{Path: filepath.Join(dir, "queues.db"), BaseURL: "http://" + p.settings.localAddr, Logger: p.logger(), AllowedHosts: flags.allowHosts}
+	cfg := emulator.Config{
+		Path: filepath.Join(dir, "queues.db"), BaseURL: "http://" + p.settings.localAddr, Logger: p.logger(),
+		AllowedHosts: flags.allowHosts, ReserveNames: flags.reserve,
+	}
 	em, err := emulator.Open(cfg)
 	if err != nil {
 		return err

@@ -1,12 +1,45 @@
 package cli_test
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
 	"github.com/coretasks/core/internal/mainjob"
 )
+
+// core local is as strict about a deleted queue's name as SQS where it is asked to be.
+func TestLocalReservesNames(t *testing.T) {
+	t.Parallel()
+	for _, reserve := range []bool{false, true} {
+		t.Run(fmt.Sprint(reserve), func(t *testing.T) {
+			t.Parallel()
+			w := mainjob.New(t)
+			w.Start(t, "serving SQS", "local", fmt.Sprintf("--reserve-names=%t", reserve))
+			api, _ := w.API()
+			create := func() (*sqs.CreateQueueOutput, error) {
+				return api.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("q")})
+			}
+			out, err := create()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := api.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: out.QueueUrl}); err != nil {
+				t.Fatal(err)
+			}
+			_, err = create()
+			if recently := new(types.QueueDeletedRecently); errors.As(err, &recently) != reserve || err != nil && !reserve {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
 
 // What core local lets through: names that were allowed, and headers of a sensible size.
 func TestLocalGuardsItsEndpoint(t *testing.T) {

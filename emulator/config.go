@@ -22,6 +22,9 @@ type Config struct {
 	// AllowedHosts are the host names, without port, that the HTTP handler answers to besides localhost and IP addresses.
 	// Others are refused, since a web page can make a name of its own point here.
 	AllowedHosts []string
+	// ReserveNames refuses the name of a queue that was deleted for 60 seconds, as SQS does (QueueDeletedRecently), until the
+	// emulator is closed. Default: it can be used again at once, since development deletes and makes anew.
+	ReserveNames bool
 	// Logger gets what the state file has to say; message bodies are never logged. Default: nothing is logged.
 	Logger *slog.Logger
 }
@@ -54,6 +57,7 @@ type Emulator struct {
 	mu        sync.Mutex
 	closed    bool
 	queues    map[string]*queue // by name
+	deleted   map[string]int64  // ms of the deletion, by name; empty unless names are reserved
 	moves     []*moveTask       // oldest first
 	timetable timetable
 	nextID    int64 // numbers for queues and messages, never used twice, restarts included
@@ -68,6 +72,7 @@ func Open(cfg Config) (*Emulator, error) {
 		done:      make(chan struct{}),
 		endWaits:  make(chan struct{}),
 		queues:    map[string]*queue{},
+		deleted:   map[string]int64{},
 		timetable: newTimetable(),
 		nextID:    1,
 	}

@@ -31,7 +31,8 @@
 //
 //   - The older query protocol (form bodies, XML answers) is not served; SDKs of before November 2023 speak only that.
 //   - FIFO queues are refused with UnsupportedOperation. Signatures, policies and encryption settings are stored and
-//     not enforced. A queue's name can be used again at once after DeleteQueue, where SQS wants 60 seconds.
+//     not enforced. A queue's name can be used again at once after DeleteQueue, where SQS wants 60 seconds,
+//     unless [Config.ReserveNames] is set.
 //   - PurgeQueue and DeleteQueue take effect at once. Counts that SQS calls approximate are exact.
 //   - Messages come in the order in which they were sent, also those that come back. A message that was received three times
 //     comes back behind what was sent meanwhile. MessageGroupId is kept and returned, and changes nothing about the order.

@@ -47,6 +47,11 @@ func faultQueueNameExists(attribute string) *fault {
 		"A queue already exists with the same name and a different value for attribute %s", attribute)
 }
 
+func faultDeletedRecently() *fault {
+	return newFault("QueueDeletedRecently", queryPrefix+"QueueDeletedRecently",
+		"You must wait 60 seconds after deleting a queue before you can create another with the same name.")
+}
+
 func faultAddress(url string) *fault {
 	f := newFault("InvalidAddress", "InvalidAddress", "The address %s is not valid for this endpoint.", url)
 	f.status = http.StatusNotFound
@@ -161,6 +166,8 @@ func (f *fault) sqsError() error {
 		return &types.QueueDoesNotExist{Message: msg, ErrorCodeOverride: code}
 	case "QueueNameExists":
 		return &types.QueueNameExists{Message: msg, ErrorCodeOverride: code}
+	case "QueueDeletedRecently":
+		return &types.QueueDeletedRecently{Message: msg, ErrorCodeOverride: code}
 	case "InvalidAddress":
 		return &types.InvalidAddress{Message: msg, ErrorCodeOverride: code}
 	case "UnsupportedOperation":

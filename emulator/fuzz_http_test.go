@@ -69,7 +69,7 @@ func request(t *testing.T, e *Emulator, method, path, headers, body string) *htt
 // shapes are the errors that SQS has, and those of its protocol.
 var shapes = regexp.MustCompile(`^(com\.amazonaws\.sqs#(QueueDoesNotExist|QueueNameExists|InvalidAddress|UnsupportedOperation|` +
 	`InvalidParameterValueException|MissingRequiredParameterException|InvalidAttributeName|InvalidAttributeValue|InvalidMessageContents|` +
-	`ReceiptHandleIsInvalid|OverLimit|PurgeQueueInProgress|ResourceNotFoundException|EmptyBatchRequest|` +
+	`ReceiptHandleIsInvalid|OverLimit|QueueDeletedRecently|PurgeQueueInProgress|ResourceNotFoundException|EmptyBatchRequest|` +
 	`TooManyEntriesInBatchRequest|BatchEntryIdsNotDistinct|InvalidBatchEntryId|BatchRequestTooLong)|com\.amazon\.coral\.service#` +
 	`(UnknownOperationException|SerializationException|RequestEntityTooLargeException|AccessDeniedException))$`)
 

@@ -26,6 +26,9 @@ func (s *SQS) createQueue(_ context.Context, in *sqs.CreateQueueInput) (*sqs.Cre
 		if q := s.e.queues[name]; q != nil {
 			return q.sameAs(in.Attributes)
 		}
+		if s.e.isReserved(name) {
+			return faultDeletedRecently()
+		}
 		set, err := s.e.withAttributes(s.e.arn(name), defaultAttributes(), in.Attributes)
 		if err != nil {
 			return err
@@ -159,13 +162,34 @@ func (s *SQS) deleteQueue(_ context.Context, in *sqs.DeleteQueueInput) (*sqs.Del
 		delete(s.e.queues, q.name)
 		q.deleted = true
 		q.wakeAll()
+		s.e.reserve(q.name)
 		t.log(record{kind: recDeleteQueue, queue: q.id}, func() {
 			q.deleted = false
 			s.e.queues[q.name] = q
+			delete(s.e.deleted, q.name)
 		})
 		return nil
 	})
 	return &sqs.DeleteQueueOutput{}, err
+}
+
+// nameRest is how long the name of a deleted queue can't be used, where names are reserved.
+const nameRest = 60_000 // ms
+
+// reserve keeps the name of a queue that is being deleted, and forgets those that are free again; e.mu is held.
+func (e *Emulator) reserve(name string) {
+	if !e.cfg.ReserveNames {
+		return
+	}
+	now := nowMilli()
+	maps.DeleteFunc(e.deleted, func(_ string, at int64) bool { return at+nameRest <= now })
+	e.deleted[name] = now
+}
+
+// isReserved says whether a queue of this name was deleted too recently; e.mu is held.
+func (e *Emulator) isReserved(name string) bool {
+	at, ok := e.deleted[name]
+	return ok && nowMilli() < at+nameRest
 }
 
 func (s *SQS) purgeQueue(_ context.Context, in *sqs.PurgeQueueInput) (*sqs.PurgeQueueOutput, error) {

@@ -212,6 +212,37 @@ func TestDeletingAQueueEndsWaits(t *testing.T) {
 	})
 }
 
+// A name that is reserved is free again after a minute, and other names were all the time.
+func TestReservedNames(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, emulator.Config{ReserveNames: true}).SQS()
+		again := func() error {
+			_, err := c.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("q")})
+			return err
+		}
+		for range 2 {
+			url := create(t, c, "q", nil)
+			if _, err := c.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: &url}); err != nil {
+				t.Fatal(err)
+			}
+			create(t, c, "other", nil)
+			for _, wait := range []time.Duration{0, time.Minute - time.Millisecond} {
+				time.Sleep(wait)
+				recently, ok := errors.AsType[*types.QueueDeletedRecently](again())
+				if !ok || recently.ErrorMessage() != "You must wait 60 seconds after deleting a queue before you can create another with the same name." ||
+					recently.ErrorCode() != "AWS.SimpleQueueService.QueueDeletedRecently" {
+					t.Errorf("after %v more: %v", wait, recently)
+				}
+			}
+			time.Sleep(time.Millisecond)
+			if err := again(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestHandlesGoStale(t *testing.T) {
 	t.Parallel()
 	bubble(t, map[string]string{"VisibilityTimeout": "10"}, func(t *testing.T, c *emulator.SQS, url string) {
