@@ -25,6 +25,8 @@
 // firings that came due while no process had the file open, the latest is made up for, if it is no older than the
 // schedule's maximum event age; earlier ones are dropped. A failed attempt is repeated after 1, 2, 4 … 512 seconds.
 //
+// A schedule is refused in the service's words, which do not tell what is wrong with an expression. [Config.Logger] is told.
+//
 // Without schedules nothing runs in the background; with them, one timer for the next that is due.
 //
 // # Where it differs from the services

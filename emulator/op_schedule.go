@@ -28,7 +28,7 @@ func (s *Scheduler) createSchedule(_ context.Context, in *scheduler.CreateSchedu
 	now := time.Now()
 	def, timing, invalid := schedule.Settle(*in, now)
 	if invalid != nil {
-		return nil, faultInvalid(invalid)
+		return nil, s.e.refuse(in.Name, invalid)
 	}
 	one := &scheduleState{
 		timing: timing, progress: timing.Begin(now), scheduleRow: scheduleRow{
@@ -118,7 +118,7 @@ func (s *Scheduler) updateSchedule(_ context.Context, in *scheduler.UpdateSchedu
 	now := time.Now()
 	def, _, invalid := schedule.Settle(schedule.Definition(*in), now)
 	if invalid != nil {
-		return nil, faultInvalid(invalid)
+		return nil, s.e.refuse(in.Name, invalid)
 	}
 	def.ClientToken = nil
 	out := &scheduler.UpdateScheduleOutput{}

@@ -30,8 +30,12 @@ func checkGroupName(name, token *string) error {
 }
 
 func (s *Scheduler) createScheduleGroup(_ context.Context, in *scheduler.CreateScheduleGroupInput) (*scheduler.CreateScheduleGroupOutput, error) {
-	if err := checkGroupName(in.Name, in.ClientToken); err != nil {
-		return nil, err
+	c := &schedule.Checks{}
+	c.Name(in.Name, "name")
+	c.Token(in.ClientToken)
+	checkScheduleTags(c, in.Tags)
+	if err := c.Err(); err != nil {
+		return nil, faultInvalid(err)
 	}
 	tags, err := addTags(nil, in.Tags)
 	if err != nil {
@@ -120,19 +124,20 @@ func (s *Scheduler) listScheduleGroups(_ context.Context, in *scheduler.ListSche
 	return out, err
 }
 
-// addTags gives old tags with others on top.
+func checkScheduleTags(c *schedule.Checks, tags []types.Tag) {
+	for _, tag := range tags {
+		c.Tag(tag.Key, tag.Value)
+	}
+}
+
+// addTags gives old tags with others on top, which have been checked.
 func addTags(old map[string]string, add []types.Tag) (map[string]string, error) {
-	c := &schedule.Checks{}
 	tags := maps.Clone(old)
 	if tags == nil {
 		tags = map[string]string{}
 	}
 	for _, tag := range add {
-		c.Tag(tag.Key, tag.Value)
-		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
-	}
-	if err := c.Err(); err != nil {
-		return nil, faultInvalid(err)
+		tags[*tag.Key] = *tag.Value
 	}
 	if len(tags) > maxTags {
 		return nil, faultQuota("tags of a schedule group", maxTags)
@@ -170,6 +175,7 @@ func (s *Scheduler) tagResource(_ context.Context, in *scheduler.TagResourceInpu
 	c := &schedule.Checks{}
 	c.GroupARN(in.ResourceArn)
 	c.Required(in.Tags != nil, "tags")
+	checkScheduleTags(c, in.Tags)
 	if err := c.Err(); err != nil {
 		return nil, faultInvalid(err)
 	}

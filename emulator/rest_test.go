@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -108,6 +109,38 @@ func TestRestErrors(t *testing.T) {
 				t.Errorf("%d %s %q, want %d %s with %q", w.Code, w.Header().Get("X-Amzn-Errortype"), body.Message, test.status, test.kind, test.message)
 			}
 		})
+	}
+}
+
+// The reason why an expression is refused, which the service does not tell, is in the log.
+func TestReasonIsLogged(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	h := open(t, emulator.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}).Handler()
+	w := rest(h, "POST", "/schedules/nightly", strings.Replace(scheduleJSON, "cron(0 0 1 1 ? 2199)", "cron(0 3 * * *)", 1), nil)
+	if w.Code != http.StatusBadRequest || w.Body.String() != `{"Message":"Invalid Schedule Expression cron(0 3 * * *)."}` {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	for _, want := range []string{"schedule=nightly", `reason="it has 5 fields and needs 6`} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("no %s in %s", want, log.String())
+		}
+	}
+}
+
+// Faults of several members are told in one text, those of tags among them.
+func TestGroupFaultsTogether(t *testing.T) {
+	t.Parallel()
+	h := open(t, emulator.Config{}).Handler()
+	for path, body := range map[string]string{
+		"/schedule-groups/a%20b": `{"ClientToken":"t","Tags":[{"Key":"","Value":"v"}]}`,
+		"/schedule-groups/ok":    `{"ClientToken":"a b","Tags":[{"Key":"k","Value":""}]}`,
+		"/tags/none":             `{"Tags":[{"Key":"k"}]}`,
+	} {
+		w := rest(h, "POST", path, body, nil)
+		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "2 validation errors detected") {
+			t.Errorf("%s %s: %d %s", path, body, w.Code, w.Body)
+		}
 	}
 }
 

@@ -29,6 +29,14 @@ func faultValidation(format string, args ...any) *fault {
 	return schedulerFault(validationException, http.StatusBadRequest, format, args...)
 }
 
+// refuse turns what the schedule package refuses into a fault. What the service's words leave out goes to the log.
+func (e *Emulator) refuse(name *string, err error) error {
+	if invalid, ok := errors.AsType[*schedule.Invalid](err); ok && invalid.Reason != "" {
+		e.cfg.Logger.Warn("a schedule is refused", "schedule", aws.ToString(name), "error", invalid.Message, "reason", invalid.Reason)
+	}
+	return faultInvalid(err)
+}
+
 // faultInvalid turns what the schedule package refuses into a fault; nil stays nil.
 func faultInvalid(err error) error {
 	var invalid *schedule.Invalid

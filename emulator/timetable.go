@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/coretasks/core/emulator/internal/schedule"
@@ -160,6 +161,7 @@ func (e *Emulator) loadSchedules(ctx context.Context, s *store) error {
 		if err := json.Unmarshal([]byte(progress), &one.progress); err != nil {
 			return broken(err)
 		}
+		tidy(one.Definition.ScheduleExpression)
 		if err := e.checkScheduleRow(one); err != nil {
 			return broken(err)
 		}
@@ -170,6 +172,19 @@ func (e *Emulator) loadSchedules(ctx context.Context, s *store) error {
 		e.timetable.insert(one)
 		return nil
 	})
+}
+
+// tidy takes blanks out of an expression, in place, that are refused today: earlier versions accepted them next to the
+// parentheses, and tabs between fields.
+func tidy(expression *string) {
+	if expression == nil {
+		return
+	}
+	kind, rest, ok := strings.Cut(*expression, "(")
+	inner, closed := strings.CutSuffix(rest, ")")
+	if ok && closed {
+		*expression = kind + "(" + strings.Join(strings.Fields(inner), " ") + ")"
+	}
 }
 
 // putGroup creates or changes a group. The row is not changed afterwards.

@@ -46,6 +46,8 @@ func TestScheduler(t *testing.T) {
 				"RefusedExpressions/cron(0_0_1_1_?_2200)":    unchecked,
 				"RefusedExpressions/rate(0_minutes)":         unchecked,
 				"RefusedExpressions/at(2030-02-30T00:00:00)": unchecked,
+				"RefusedExpressions/rate(10_minutes)_":       unchecked,
+				"RefusedTwiceAtUpdate":                       "LocalStack checks an expression only when a schedule is created",
 			},
 			Harmful: map[string]string{
 				"ListGroups": "LocalStack loses its place in the list when other tests' groups come and go meanwhile",

@@ -3,6 +3,7 @@ package schedexpr
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -21,7 +22,7 @@ var (
 )
 
 func parseCron(inner string) (*cron, error) {
-	parts := strings.Fields(inner)
+	parts := slices.DeleteFunc(strings.Split(inner, " "), func(part string) bool { return part == "" })
 	if len(parts) != 6 {
 		return nil, fmt.Errorf("it has %d fields and needs 6: minutes, hours, day of month, month, day of week, year",
 			len(parts))

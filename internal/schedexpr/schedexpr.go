@@ -1,6 +1,7 @@
 // Package schedexpr evaluates the schedule expressions of EventBridge Scheduler: cron(minutes hours day-of-month month
 // day-of-week year), rate(value unit) and at(yyyy-mm-ddThh:mm:ss). It is written from "Schedule types on EventBridge
-// Scheduler" in AWS's user guide; where the guide is silent, it refuses rather than guesses.
+// Scheduler" in AWS's user guide; where the guide is silent, it refuses rather than guesses. Blanks are part of an expression:
+// there is one in a rate, spaces are between the fields of cron, and there are none anywhere else.
 //
 // Daylight saving is as the guide has it: a cron time that the clock skips in spring does not fire; one that the clock
 // shows twice in autumn fires the first time only, which holds for each minute of cron(* * * * ? *) too. A rate counts
@@ -22,7 +23,7 @@ type Expression struct {
 	at     int64 // the wall clock of an at, as if it were UTC, in seconds since 1970
 }
 
-// SyntaxError says why an expression is refused. Its text begins with AWS's own: "Invalid Schedule Expression …."
+// SyntaxError says why an expression is refused.
 type SyntaxError struct {
 	// Expression is the whole text that was refused.
 	Expression string
@@ -30,20 +31,27 @@ type SyntaxError struct {
 	Reason string
 }
 
+// Message is what AWS says of it.
+func (e *SyntaxError) Message() string { return "Invalid Schedule Expression " + e.Expression + "." }
+
 // Error gives AWS's message, and then the reason, which AWS does not tell.
-func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("Invalid Schedule Expression %s. Reason: %s.", e.Expression, e.Reason)
-}
+func (e *SyntaxError) Error() string { return e.Message() + " Reason: " + e.Reason + "." }
 
 // Parse reads an expression; its errors are *[SyntaxError].
 func Parse(text string) (*Expression, error) {
 	refuse := func(format string, args ...any) (*Expression, error) {
 		return nil, &SyntaxError{Expression: text, Reason: fmt.Sprintf(format, args...)}
 	}
+	if strings.TrimSpace(text) != text {
+		return refuse("there must be no blank before or after it")
+	}
 	kind, rest, ok := strings.Cut(text, "(")
 	inner, closed := strings.CutSuffix(rest, ")")
 	if !ok || !closed {
 		return refuse("it must have the form cron(...), rate(...) or at(...)")
+	}
+	if strings.TrimSpace(inner) != inner {
+		return refuse("there must be no blank next to the parentheses within it")
 	}
 	e := &Expression{text: text}
 	var err error
@@ -76,9 +84,9 @@ func (e *Expression) OneTime() bool { return e.cron == nil && !e.Rate() }
 const maxRateDigits = 9
 
 func parseRate(inner string) (int64, error) {
-	parts := strings.Fields(inner)
-	if len(parts) != 2 {
-		return 0, fmt.Errorf("a rate has a value and a unit, as in rate(5 minutes)")
+	parts := strings.Split(inner, " ")
+	if len(parts) != 2 || parts[0] == "" {
+		return 0, fmt.Errorf("a rate has a value and a unit with one space between them, as in rate(5 minutes)")
 	}
 	n, err := strconv.ParseInt(parts[0], 10, 64)
 	if err != nil || n < 1 || len(parts[0]) > maxRateDigits || !isDigit(parts[0][0]) {

@@ -179,6 +179,26 @@ func TestParseRefuses(t *testing.T) {
 		{"rate(1000000000 days)", "whole number"},
 		{"rate(5 seconds)", "unit"},
 		{"rate(5)", "value and a unit"},
+		{"rate()", "value and a unit"},
+		{"rate(5  minutes)", "one space"},
+		{"rate(5\tminutes)", "one space"},
+		{"rate(5\u00a0minutes)", "one space"},
+		{"rate(5 minutes 1)", "one space"},
+		{"rate( 10 minutes )", "no blank"},
+		{"rate(10 minutes )", "no blank"},
+		{"rate(\n10 minutes)", "no blank"},
+		{" rate(10 minutes)", "no blank"},
+		{"rate(10 minutes) ", "no blank"},
+		{"rate (10 minutes)", "begin with"},
+		{"cron( 0 0 * * ? *)", "no blank"},
+		{"cron(0 0 * * ? * )", "no blank"},
+		{"cron(0 0 * * ? *)\n", "no blank"},
+		{"cron(0\t0 * * ? *)", "5 fields"},
+		{"cron(0 0 * * ?\u00a0*)", "5 fields"},
+		{"cron()", "0 fields"},
+		{"at( 2026-02-03T00:00:00)", "no blank"},
+		{"at(2026-02-03T00:00:00 )", "no blank"},
+		{"\tat(2026-02-03T00:00:00)", "no blank"},
 		{"at(2026-02-30T00:00:00)", "yyyy"},
 		{"at(2026-02-03T00:00:00Z)", "yyyy"},
 		{"at(2026-02-03T00:00:00.5)", "yyyy"},
@@ -190,8 +210,8 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%q: got %v, want a SyntaxError", test.text, err)
 			continue
 		}
-		if !strings.HasPrefix(err.Error(), "Invalid Schedule Expression "+test.text+".") ||
-			!strings.Contains(syntax.Reason, test.reason) {
+		if syntax.Message() != "Invalid Schedule Expression "+test.text+"." || !strings.Contains(syntax.Reason, test.reason) ||
+			err.Error() != syntax.Message()+" Reason: "+syntax.Reason+"." {
 			t.Errorf("%q: got %q, want the reason to contain %q", test.text, err, test.reason)
 		}
 	}
@@ -201,7 +221,7 @@ func TestParseAccepts(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"cron(0-15/1 8-8 ? * 2,3,4,5,6,7 *)", "cron(30-30 13-13 ? * 2,4,6 *)", "cron(1-31/30 1-1 ? * 1,7 *)",
-		"cron(*/5 * ? JAN-mar,12 sun *)", "cron(0  0\t* * ? 2026/2)", "rate(1 minutes)", "rate(5 minute)", "rate(999999999 days)",
+		"cron(*/5 * ? JAN-mar,12 sun *)", "cron(0  0 * * ? 2026/2)", "rate(1 minutes)", "rate(5 minute)", "rate(999999999 days)",
 	} {
 		if e := parse(t, text); e.String() != text {
 			t.Errorf("%q became %q", text, e)

@@ -13,12 +13,16 @@ import (
 type Invalid struct {
 	// Message is the exception's text.
 	Message string
+	// Reason is what the text does not tell, for people; "" where there is no more to say.
+	Reason string
 }
 
 // Error gives the message.
 func (i *Invalid) Error() string { return i.Message }
 
-func invalid(format string, args ...any) *Invalid { return &Invalid{fmt.Sprintf(format, args...)} }
+func invalid(format string, args ...any) *Invalid {
+	return &Invalid{Message: fmt.Sprintf(format, args...)}
+}
 
 // Checks gathers what is wrong with the single members of a request and words it as AWS does, all in one message. The
 // limits are those of the API reference.

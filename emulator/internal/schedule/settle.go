@@ -30,8 +30,11 @@ type Definition = scheduler.CreateScheduleInput
 
 // Settle checks a request and fills in what it leaves to the service, so that it is what GetSchedule answers. Its errors
 // are *[Invalid]. The result shares nothing with in.
+//
+// Of a request with several faults the service tells first what is wrong with single members, all of it; then what is wrong with
+// the expression; and only then what else there is.
 func Settle(in Definition, now time.Time) (Definition, *Timing, error) {
-	if err := Check(&in); err != nil {
+	if err := checkMembers(&in); err != nil {
 		return in, nil, err
 	}
 	in = Clone(in)
@@ -67,6 +70,9 @@ func Settle(in Definition, now time.Time) (Definition, *Timing, error) {
 	if in.StartDate != nil && in.EndDate != nil && !timing.expr.OneTime() && !in.EndDate.After(*in.StartDate) {
 		return in, nil, invalid("The EndDate you specify must come after the StartDate.")
 	}
+	if err := checkRest(&in); err != nil {
+		return in, nil, err
+	}
 	return in, timing, nil
 }
 
@@ -87,8 +93,16 @@ func Group(name *string) string {
 	return *name
 }
 
-// Check looks at each member on its own, and at whether the target is one that can be fired at. Its errors are *[Invalid].
+// Check is what Settle checks of a definition but for its timetable. Its errors are *[Invalid].
 func Check(in *Definition) error {
+	if err := checkMembers(in); err != nil {
+		return err
+	}
+	return checkRest(in)
+}
+
+// checkMembers looks at each member on its own.
+func checkMembers(in *Definition) error {
 	c := &Checks{}
 	c.Name(in.Name, "name")
 	c.OptionalName(in.GroupName, "groupName")
@@ -127,9 +141,11 @@ func Check(in *Definition) error {
 	}
 	c.date(in.StartDate, "startDate")
 	c.date(in.EndDate, "endDate")
-	if err := c.Err(); err != nil {
-		return err
-	}
+	return c.Err()
+}
+
+// checkRest looks at what goes together, and at whether the target is one that can be fired at.
+func checkRest(in *Definition) error {
 	window := in.FlexibleTimeWindow
 	switch flexible := window.Mode == types.FlexibleTimeWindowModeFlexible; {
 	case flexible && window.MaximumWindowInMinutes == nil:
@@ -157,7 +173,7 @@ func NewTiming(in *Definition, created time.Time) (*Timing, error) {
 	if t.expr, err = schedexpr.Parse(aws.ToString(in.ScheduleExpression)); err != nil {
 		var syntax *schedexpr.SyntaxError
 		if errors.As(err, &syntax) {
-			return nil, &Invalid{syntax.Error()}
+			return nil, &Invalid{Message: syntax.Message(), Reason: syntax.Reason}
 		}
 		return nil, err
 	}

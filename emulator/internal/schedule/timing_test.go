@@ -117,6 +117,35 @@ func TestSettleFillsIn(t *testing.T) {
 	}
 }
 
+// Members first, all of them in one text; then the expression; then the rest.
+func TestSettleTellsTheFirstFault(t *testing.T) {
+	t.Parallel()
+	member := func(d *schedule.Definition) { d.Target.RoleArn, d.State = aws.String("me"), "PAUSED" }
+	expression := func(d *schedule.Definition) { d.ScheduleExpression = aws.String("rate( 10 minutes )") }
+	zone := func(d *schedule.Definition) { d.ScheduleExpressionTimezone = aws.String("Mars/Olympus") }
+	dates := func(d *schedule.Definition) { d.StartDate, d.EndDate = &midnight, &midnight }
+	window := func(d *schedule.Definition) { d.FlexibleTimeWindow.MaximumWindowInMinutes = aws.Int32(1) }
+	target := func(d *schedule.Definition) { d.Target.Arn = aws.String("nobody") }
+	faults := []func(*schedule.Definition){member, expression, zone, dates, window, target}
+	for i, want := range []string{
+		"2 validation errors detected: ", "Invalid Schedule Expression rate( 10 minutes ).", "The time zone Mars/Olympus", "The EndDate",
+		"MaximumWindowInMinutes", "Provided Arn",
+	} {
+		d := definition("rate(1 minute)")
+		for _, fault := range faults[i:] {
+			fault(&d)
+		}
+		_, _, err := schedule.Settle(d, midnight)
+		invalid, ok := errors.AsType[*schedule.Invalid](err)
+		if !ok || !strings.HasPrefix(invalid.Message, want) {
+			t.Errorf("%d: got %v, want %q", i, err, want)
+		}
+		if (i == 1) != (ok && invalid.Reason != "") {
+			t.Errorf("%d: the reason is %q", i, invalid.Reason)
+		}
+	}
+}
+
 func TestSettleRefuses(t *testing.T) {
 	t.Parallel()
 	universal := func(operation, input string) func(*schedule.Definition) {
@@ -136,7 +165,7 @@ func TestSettleRefuses(t *testing.T) {
 			"2 validation errors detected: Value '' at 'name' failed to satisfy constraint: Member must have length greater than or " +
 				"equal to 1; Value 'a b' at 'groupName' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[0-9a-zA-Z-_.]+$"},
 		"an expression": {func(d *schedule.Definition) { d.ScheduleExpression = aws.String("cron(0 6 * * *)") },
-			"Invalid Schedule Expression cron(0 6 * * *). Reason: it has 5 fields"},
+			"Invalid Schedule Expression cron(0 6 * * *)."},
 		"a time zone":          {func(d *schedule.Definition) { d.ScheduleExpressionTimezone = aws.String("Mars/Olympus") }, "time zone Mars/Olympus"},
 		"the local time zone":  {func(d *schedule.Definition) { d.ScheduleExpressionTimezone = aws.String("Local") }, "time zone Local"},
 		"a state":              {func(d *schedule.Definition) { d.State = "PAUSED" }, "Member must satisfy enum value set: [ENABLED DISABLED]"},
