@@ -9,12 +9,13 @@ import (
 
 // address is what a QueueUrl says of a queue.
 type address struct {
+	region  string // "": that of the request
 	account string // "": the one account that there is
 	name    string
 }
 
-// parseAddress reads a QueueUrl, whatever its host: the last two parts of its path are account and name. A text without a
-// slash is a name, which SQS takes as well.
+// parseAddress reads a QueueUrl, whatever its host: its path ends in /ACCOUNT/NAME or in /queue/REGION/ACCOUNT/NAME. A text
+// without a slash is a name, which SQS takes as well.
 func parseAddress(queueURL string) (address, error) {
 	if !strings.Contains(queueURL, "/") {
 		return address{name: queueURL}, nil
@@ -23,12 +24,18 @@ func parseAddress(queueURL string) (address, error) {
 	if err != nil {
 		return address{}, faultAddress(queueURL)
 	}
-	path = strings.Trim(path, "/")
-	cut := strings.LastIndexByte(path, '/')
-	if cut < 0 {
+	var a address
+	var rest string
+	rest, a.name, _ = cutLast(strings.Trim(path, "/"))
+	if rest, a.account, _ = cutLast(rest); a.account == "" {
 		return address{}, faultAddress(queueURL)
 	}
-	return address{account: path[strings.LastIndexByte(path[:cut], '/')+1 : cut], name: path[cut+1:]}, nil
+	if before, region, ok := cutLast(rest); ok {
+		if _, word, _ := cutLast(before); word == "queue" {
+			a.region = region
+		}
+	}
+	return a, nil
 }
 
 // pathOf is the path of a URL. Those that SQS gives out have nothing in them that has to be decoded, and each request names one.
@@ -44,8 +51,19 @@ func pathOf(text string) (string, error) {
 	return u.Path, nil
 }
 
-// find gives the queue of a QueueUrl; e.mu is held.
-func (e *Emulator) find(queueURL *string) (*queue, error) {
+// urlOf is a queue's URL on an endpoint.
+func (e *Emulator) urlOf(base string, at inRegion) string {
+	if at.region != defaultRegion {
+		base += "/queue/" + at.region
+	}
+	return base + "/" + e.cfg.AccountID + "/" + at.name
+}
+
+func (s *SQS) url(name string) string { return s.e.urlOf(s.base, inRegion{s.region, name}) }
+
+// find gives the queue of a QueueUrl; the lock is held. A request is about its own region, as on AWS, where the endpoint is
+// a region's: the queue of a URL that names another region does not exist for it. An unsigned one goes by the URL.
+func (s *SQS) find(queueURL *string) (*queue, error) {
 	if aws.ToString(queueURL) == "" {
 		return nil, faultMissing("QueueUrl")
 	}
@@ -53,9 +71,21 @@ func (e *Emulator) find(queueURL *string) (*queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := e.queues[a.name]
-	if q == nil || a.account != "" && a.account != e.cfg.AccountID {
+	region := s.region
+	if s.unsigned && a.region != "" {
+		region = a.region
+	}
+	q := s.e.queues[inRegion{region, a.name}]
+	if q == nil || a.account != "" && a.account != s.e.cfg.AccountID || a.region != "" && a.region != region {
 		return nil, faultQueueDoesNotExist()
 	}
 	return q, nil
+}
+
+// byARN finds a queue of the request's own region; the lock is held.
+func (s *SQS) byARN(arn string) *queue {
+	if q := s.e.byARN(arn); q != nil && q.region == s.region {
+		return q
+	}
+	return nil
 }

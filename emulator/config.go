@@ -1,7 +1,10 @@
 package emulator
 
 import (
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,12 +15,14 @@ type Config struct {
 	// Path is the SQLite file that holds the state. It is created where missing; its directory must exist.
 	// "" keeps everything in memory.
 	Path string
-	// Region is the region in queue ARNs. Default "us-east-1".
+	// Region is the region of requests that are not signed for one and of calls in process that name none. Default "us-east-1".
+	// Each region has its own queues and schedules.
 	Region string
 	// AccountID is the account in queue URLs and ARNs, 12 digits. Default "000000000000".
 	AccountID string
 	// BaseURL is the base of the queue URLs that calls in process get. Default "http://127.0.0.1:4560". Over HTTP the
-	// URL follows the request's Host header. A queue is found by its URL's path (/account/name): any host is accepted.
+	// URL follows the request's Host header. A queue is found by its URL's path, /account/name in us-east-1 and
+	// /queue/region/account/name elsewhere: any host is accepted.
 	BaseURL string
 	// AllowedHosts are the host names, without port, that the HTTP handler answers to besides localhost and IP addresses.
 	// Others are refused, since a web page can make a name of its own point here.
@@ -31,7 +36,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	if c.Region == "" {
-		c.Region = "us-east-1"
+		c.Region = defaultRegion
 	}
 	if c.AccountID == "" {
 		c.AccountID = "000000000000"
@@ -56,30 +61,33 @@ type Emulator struct {
 
 	mu        sync.Mutex
 	closed    bool
-	queues    map[string]*queue // by name
-	deleted   map[string]int64  // ms of the deletion, by name; empty unless names are reserved
-	moves     []*moveTask       // oldest first
+	queues    map[inRegion]*queue
+	deleted   map[inRegion]int64 // ms of the deletion; empty unless names are reserved
+	moves     []*moveTask        // oldest first
 	timetable timetable
 	nextID    int64 // numbers for queues and messages, never used twice, restarts included
 }
 
 // Open starts an emulator and loads what its file holds. Its errors are *[StateError]: [ErrInUse] where another
 // process has the file, [ErrCorrupt] where it can't be read, and the operating system's own errors
-// (fs.ErrNotExist for a missing directory, fs.ErrPermission) underneath.
+// (fs.ErrNotExist for a missing directory, fs.ErrPermission) underneath. A Region that is none is an error, too.
 func Open(cfg Config) (*Emulator, error) {
 	e := &Emulator{
 		cfg:       cfg.withDefaults(),
 		done:      make(chan struct{}),
 		endWaits:  make(chan struct{}),
-		queues:    map[string]*queue{},
-		deleted:   map[string]int64{},
+		queues:    map[inRegion]*queue{},
+		deleted:   map[inRegion]int64{},
 		timetable: newTimetable(),
 		nextID:    1,
+	}
+	if !isRegion(e.cfg.Region) {
+		return nil, fmt.Errorf("emulator: %q is no region; it must be of a-z, 0-9 and -, such as eu-west-1", e.cfg.Region)
 	}
 	if e.cfg.Path == "" {
 		return e, nil
 	}
-	store, err := openStore(e.cfg.Path)
+	store, err := openStore(e.cfg.Path, e.cfg.Region)
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +101,22 @@ func Open(cfg Config) (*Emulator, error) {
 	return e, nil
 }
 
-// SQS returns the queues as an object with the methods of *sqs.Client.
-func (e *Emulator) SQS() *SQS { return &SQS{e: e, base: e.cfg.BaseURL} }
+// SQS returns the queues of [Config.Region] as an object with the methods of *sqs.Client.
+func (e *Emulator) SQS() *SQS { return &SQS{e: e, base: e.cfg.BaseURL, region: e.cfg.Region} }
 
-// Scheduler returns the schedules as an object with methods of *scheduler.Client.
-func (e *Emulator) Scheduler() *Scheduler { return &Scheduler{e: e} }
+// Scheduler returns the schedules of [Config.Region] as an object with methods of *scheduler.Client.
+func (e *Emulator) Scheduler() *Scheduler { return &Scheduler{e: e, region: e.cfg.Region} }
+
+// Regions lists the regions that have queues.
+func (e *Emulator) Regions() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	regions := map[string]bool{}
+	for at := range e.queues {
+		regions[at.region] = true
+	}
+	return slices.Sorted(maps.Keys(regions))
+}
 
 // EndWaits makes every receive, from now on, answer at once with what there is, as if its wait were over. A process that
 // is about to stop calls it, so that nothing has to wait for a long poll and no message is taken for a caller that left. Schedules fire no more: what is due
@@ -135,19 +154,6 @@ func (e *Emulator) Close() error {
 		return nil
 	}
 	return e.journal.stop()
-}
-
-func (e *Emulator) arn(name string) string {
-	return "arn:aws:sqs:" + e.cfg.Region + ":" + e.cfg.AccountID + ":" + name
-}
-
-// byARN finds a queue of this account and region; e.mu is held.
-func (e *Emulator) byARN(arn string) *queue {
-	name, ok := strings.CutPrefix(arn, e.arn(""))
-	if !ok {
-		return nil
-	}
-	return e.queues[name]
 }
 
 // newID gives the next number for a queue or a message; e.mu is held.

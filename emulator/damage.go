@@ -65,7 +65,10 @@ func checkMilli(times ...int64) error {
 }
 
 func (e *Emulator) checkQueueRow(id int64, row *queueRow) error {
-	if !isName(row.Name) || e.queues[row.Name] != nil {
+	if !isRegion(row.Region) {
+		return fmt.Errorf("%q is no region", row.Region)
+	}
+	if !isName(row.Name) || e.queues[inRegion{row.Region, row.Name}] != nil {
 		return fmt.Errorf("its name %q is none, or another's", row.Name)
 	}
 	for name, value := range row.Attrs {
@@ -112,14 +115,17 @@ func checkMoveRow(m *moveTask) error {
 	return fmt.Errorf("its status is %q", m.Status)
 }
 
-func checkGroupRow(key string, row *groupRow) error {
+func checkGroupRow(key inRegion, row *groupRow) error {
 	c := &schedule.Checks{}
 	c.Name(&row.Name, "name")
 	if err := c.Err(); err != nil {
 		return err
 	}
-	if row.Name != key {
-		return fmt.Errorf("it is kept as %q and called %q", key, row.Name)
+	if !isRegion(row.Region) {
+		return fmt.Errorf("%q is no region", row.Region)
+	}
+	if row.key() != key {
+		return fmt.Errorf("it is kept as %q and called %q", key, row.key())
 	}
 	return checkMilli(row.Created, row.Modified)
 }
@@ -128,7 +134,10 @@ func (e *Emulator) checkScheduleRow(s *scheduleState) error {
 	if err := schedule.Check(&s.Definition); err != nil {
 		return err
 	}
-	name, group := *s.Definition.Name, e.timetable.groups[schedule.Group(s.Definition.GroupName)]
+	if !isRegion(s.Region) {
+		return fmt.Errorf("%q is no region", s.Region)
+	}
+	name, group := *s.Definition.Name, e.timetable.group(inRegion{s.Region, schedule.Group(s.Definition.GroupName)})
 	switch {
 	case s.Definition.GroupName == nil || group == nil:
 		return errors.New("its group does not exist")

@@ -6,6 +6,14 @@
 // *scheduler.Client, so that a program or a test talks to them without a socket; [Emulator.Handler] serves the same
 // state over HTTP.
 //
+// # Regions
+//
+// Each region has its own queues, move tasks and schedules, as on AWS. Over HTTP the region is the one that a request is signed
+// for. In process [SQS.In] and [Scheduler.In] say it. Who says none is in [Config.Region].
+//
+// A queue's URL ends in /account/name in us-east-1 and in /queue/region/account/name elsewhere. A URL without a region is of the
+// request's own; the queue of a URL of another region does not exist for it, as it does not for a regional endpoint of SQS.
+//
 // # What is kept, and when
 //
 // State is served from memory. With [Config.Path] set, each call that changes something returns only after its

@@ -121,7 +121,7 @@ func (e *Emulator) attempt(s *scheduleState, f schedule.Firing) *schedule.Attemp
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails
 	return &schedule.Attempt{
-		ScheduleARN: e.scheduleARN(s), Account: e.cfg.AccountID, Region: e.cfg.Region,
+		ScheduleARN: e.scheduleARN(s), Account: e.cfg.AccountID, Region: s.Region,
 		Execution: hex.EncodeToString(id[:]), Number: f.Attempts + 1, Scheduled: f.Scheduled,
 	}
 }
@@ -132,10 +132,10 @@ func (t *tx) deliver(target *types.Target, a *schedule.Attempt) (body []byte, er
 	if err != nil {
 		return nil, err
 	}
-	if r.QueueARN != "" && t.e.byARN(r.QueueARN) == nil {
+	sqs := t.e.SQS().In(a.Region)
+	if r.QueueARN != "" && sqs.byARN(r.QueueARN) == nil {
 		return r.Body, faultQueueDoesNotExist()
 	}
-	sqs := t.e.SQS()
 	request, err := sqs.readable(r.Body, true)
 	if err != nil {
 		return r.Body, err
@@ -155,10 +155,10 @@ func (t *tx) deliver(target *types.Target, a *schedule.Attempt) (body []byte, er
 	return r.Body, t.sendOne(sqs.prepareOne(in))
 }
 
-// queueURL is the URL of a queue by its ARN, arn:aws:sqs:REGION:ACCOUNT:NAME.
+// queueURL is the URL of a queue by its ARN, arn:PARTITION:sqs:REGION:ACCOUNT:NAME.
 func (e *Emulator) queueURL(arn string) string {
 	parts := strings.Split(arn, ":")
-	return e.cfg.BaseURL + "/" + strings.Join(parts[len(parts)-2:], "/")
+	return e.urlOf(e.cfg.BaseURL, inRegion{parts[3], parts[5]})
 }
 
 // letter is a firing that was given up, for the dead-letter queue.
@@ -177,7 +177,7 @@ func (t *tx) giveUp(s *scheduleState, l *letter) {
 		log.Warn("a firing failed and was given up; the schedule has no dead-letter queue")
 		return
 	}
-	q := t.e.byARN(*target.DeadLetterConfig.Arn)
+	q := t.e.SQS().In(s.Region).byARN(*target.DeadLetterConfig.Arn)
 	if q == nil {
 		log.Warn("a firing failed and was given up; the schedule's dead-letter queue does not exist",
 			"queue", *target.DeadLetterConfig.Arn)

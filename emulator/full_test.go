@@ -43,7 +43,8 @@ func (e *Emulator) snapshot() map[string]map[string]delivery {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	out := map[string]map[string]delivery{}
-	for name, q := range e.queues {
+	for at, q := range e.queues {
+		name := at.region + "/" + at.name
 		out[name] = map[string]delivery{}
 		for _, m := range q.messages {
 			d := m.delivery
@@ -114,7 +115,7 @@ func TestMemoryAndFileAgreeWhateverFails(t *testing.T) {
 	for _, in := range []*sqs.CreateQueueInput{
 		{QueueName: aws.String("dead")},
 		{QueueName: aws.String("jobs"), Attributes: map[string]string{
-			"RedrivePolicy": `{"deadLetterTargetArn":"` + e.arn("dead") + `","maxReceiveCount":2}`,
+			"RedrivePolicy": `{"deadLetterTargetArn":"` + e.arnOf("dead") + `","maxReceiveCount":2}`,
 		}},
 	} {
 		if _, err := e.SQS().CreateQueue(ctx, in); err != nil {

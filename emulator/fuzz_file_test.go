@@ -55,7 +55,7 @@ func images(f *testing.F) (running, ended image) {
 	}
 	url := func(name string) *string { return aws.String(c.url(name)) }
 	ok(c.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: url("jobs"), Attributes: map[string]string{
-		"RedrivePolicy": `{"deadLetterTargetArn":"` + e.arn("jobs-dlq") + `","maxReceiveCount":"3"}`,
+		"RedrivePolicy": `{"deadLetterTargetArn":"` + e.arnOf("jobs-dlq") + `","maxReceiveCount":"3"}`,
 	}}))
 	for i := range jobCount {
 		ok(c.SendMessage(ctx, &sqs.SendMessageInput{
@@ -64,14 +64,16 @@ func images(f *testing.F) (running, ended image) {
 		}))
 	}
 	ok(c.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: url("jobs"), MaxNumberOfMessages: 3}))
-	ok(c.StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(e.arn("jobs-dlq")), DestinationArn: aws.String(e.arn("moved"))}))
+	ok(c.StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(e.arnOf("jobs-dlq")), DestinationArn: aws.String(e.arnOf("moved"))}))
+	ok(c.In("eu-west-1").CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("jobs")}))
+	ok(s.In("eu-west-1").CreateScheduleGroup(ctx, &scheduler.CreateScheduleGroupInput{Name: aws.String("app")}))
 	ok(s.CreateScheduleGroup(ctx, &scheduler.CreateScheduleGroupInput{Name: aws.String("app")}))
 	ok(s.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
 		Name: aws.String("tick"), GroupName: aws.String("app"), ScheduleExpression: aws.String("cron(0 0 1 1 ? 2199)"),
 		FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
 		Target: &schedulertypes.Target{
-			Arn: aws.String(e.arn("moved")), RoleArn: aws.String("arn:aws:iam::000000000000:role/r"), Input: aws.String("tick"),
-			DeadLetterConfig: &schedulertypes.DeadLetterConfig{Arn: aws.String(e.arn("jobs-dlq"))},
+			Arn: aws.String(e.arnOf("moved")), RoleArn: aws.String("arn:aws:iam::000000000000:role/r"), Input: aws.String("tick"),
+			DeadLetterConfig: &schedulertypes.DeadLetterConfig{Arn: aws.String(e.arnOf("jobs-dlq"))},
 		},
 	}))
 	read := func(path string) []byte {
@@ -242,7 +244,7 @@ func FuzzStateFile(f *testing.F) {
 // columns are all columns of a state file.
 func columns() []string {
 	return strings.Fields(`meta.value meta.key queues.id queues.definition moves.id moves.started moves.task
-		schedule_groups.name schedule_groups.definition schedules.id schedules.definition schedules.progress
+		schedule_groups.region schedule_groups.name schedule_groups.definition schedules.id schedules.definition schedules.progress
 		messages.seq messages.queue messages.id messages.body messages.attributes messages.grp messages.trace messages.sender messages.source
 		messages.sent_at messages.visible_at messages.receives messages.first_received messages.received_at`)
 }
@@ -269,12 +271,12 @@ func FuzzStateRows(f *testing.F) {
 		f.Add(column, "", byte('b'), "{}", int64(0))
 		f.Add(column, "", byte('r'), "", int64(1))
 	}
-	for _, path := range []string{"name", "attributes.VisibilityTimeout", "attributes.MessageRetentionPeriod", "attributes.RedrivePolicy", "created"} {
+	for _, path := range []string{"region", "name", "attributes.VisibilityTimeout", "attributes.MessageRetentionPeriod", "attributes.RedrivePolicy", "created"} {
 		text("queues.definition", path, "x")
 		number("queues.definition", path, -1)
 	}
 	for _, path := range []string{"definition.Target", "definition.Target.Arn", "definition.Target.Input", "definition.Target.RetryPolicy.MaximumEventAgeInSeconds",
-		"definition.GroupName", "definition.Name", "definition.ScheduleExpression", "definition.StartDate", "definition.FlexibleTimeWindow", "created"} {
+		"definition.GroupName", "definition.Name", "definition.ScheduleExpression", "definition.StartDate", "definition.FlexibleTimeWindow", "created", "region"} {
 		text("schedules.definition", path, "rate(1 minute)")
 		number("schedules.definition", path, -1<<31)
 		f.Add("schedules.definition", path, byte('d'), "", int64(0))
@@ -285,6 +287,9 @@ func FuzzStateRows(f *testing.F) {
 	number("moves.task", "rate", -1)
 	text("moves.task", "status", "RUNNING")
 	text("schedule_groups.definition", "name", "default")
+	text("schedule_groups.definition", "region", "us-east-1")
+	text("schedule_groups.region", "", "us-east-1")
+	text("queues.definition", "region", "eu-west-1")
 
 	f.Fuzz(func(t *testing.T, column, path string, kind byte, s string, n int64) {
 		table, name, _ := strings.Cut(column, ".")

@@ -39,6 +39,9 @@ func (e *Emulator) makeQueue(t testing.TB, name string, attrs map[string]string)
 	return out.QueueUrl
 }
 
+// arnOf is the ARN of a queue of the default region.
+func (e *Emulator) arnOf(name string) string { return e.arn(inRegion{defaultRegion, name}) }
+
 // request makes a request; each line of headers is one, and "Host", "Method" and "Path" stand for those.
 func request(t *testing.T, e *Emulator, method, path, headers, body string) *httptest.ResponseRecorder {
 	t.Helper()
@@ -71,7 +74,7 @@ var shapes = regexp.MustCompile(`^(com\.amazonaws\.sqs#(QueueDoesNotExist|QueueN
 	`InvalidParameterValueException|MissingRequiredParameterException|InvalidAttributeName|InvalidAttributeValue|InvalidMessageContents|` +
 	`ReceiptHandleIsInvalid|OverLimit|QueueDeletedRecently|PurgeQueueInProgress|ResourceNotFoundException|EmptyBatchRequest|` +
 	`TooManyEntriesInBatchRequest|BatchEntryIdsNotDistinct|InvalidBatchEntryId|BatchRequestTooLong)|com\.amazon\.coral\.service#` +
-	`(UnknownOperationException|SerializationException|RequestEntityTooLargeException|AccessDeniedException))$`)
+	`(UnknownOperationException|SerializationException|RequestEntityTooLargeException|AccessDeniedException|InvalidSignatureException))$`)
 
 var queryError = regexp.MustCompile(`^[A-Za-z.]+;Sender$`)
 
@@ -139,6 +142,8 @@ func FuzzHandler(f *testing.F) {
 		"Method: GET\nPath: /_core/health", "Method: HEAD\nPath: /_core/health?x", "Path: /_core/health", "Method: DELETE\nPath: /_core/", "Path: /000000000000/jobs",
 		"Content-Type: application/x-www-form-urlencoded", "Content-Type: application/json", "Content-Type: ;", "X-Amz-Target: DynamoDB_20120810.ListTables",
 		"X-Amz-Target: ", "Host: evil.example", "Host: ", "Host: [::1", "Origin: null", "Origin: http://127.0.0.1:4560", "Sec-Fetch-Site: same-site", "X-Amzn-Trace-Id: \x00", "Method: GET\nPath: /schedules",
+		"Authorization: AWS4-HMAC-SHA256 Credential=K/20261127/us-east-1/sqs/aws4_request, Signature=0", "Path: /queue/eu-west-1/000000000000/jobs",
+		"Authorization: AWS4-HMAC-SHA256 Credential=K/20261127/eu-west-1/sqs/aws4_request, Signature=0", "Path: /?X-Amz-Credential=K/1/US/sqs/aws4_request",
 	} {
 		f.Add("ListQueues", "{}", headers)
 		f.Add("SendMessage", `{`+at+`,"MessageBody":"x"}`, headers)
@@ -148,7 +153,7 @@ func FuzzHandler(f *testing.F) {
 		e := inMemory(t)
 		ctx, c := t.Context(), e.SQS()
 		dlq := e.makeQueue(t, "jobs-dlq", nil)
-		jobs := e.makeQueue(t, "jobs", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + e.arn("jobs-dlq") + `","maxReceiveCount":1}`})
+		jobs := e.makeQueue(t, "jobs", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + e.arnOf("jobs-dlq") + `","maxReceiveCount":1}`})
 		for _, m := range []sqs.SendMessageInput{
 			{QueueUrl: jobs, MessageBody: aws.String("in flight")}, {QueueUrl: jobs, MessageBody: aws.String("delayed"), DelaySeconds: 900},
 			{QueueUrl: dlq, MessageBody: aws.String("dead")},
@@ -288,7 +293,7 @@ func (e *Emulator) checkDefinitions(t *testing.T) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, g := range e.timetable.groups {
-		if err := checkGroupRow(g.Name, &g.groupRow); err != nil {
+		if err := checkGroupRow(g.key(), &g.groupRow); err != nil {
 			t.Errorf("group %q: %v", g.Name, err)
 		}
 		for _, s := range g.schedules {

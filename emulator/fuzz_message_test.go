@@ -25,7 +25,7 @@ import (
 func (e *Emulator) all(name string) (messages []*message) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, m := range e.queues[name].messages {
+	for _, m := range e.queues[inRegion{defaultRegion, name}].messages {
 		messages = append(messages, m)
 	}
 	return messages
@@ -157,12 +157,12 @@ func FuzzFire(f *testing.F) {
 		for _, queue := range []string{"jobs", "dead"} {
 			e.makeQueue(t, queue, map[string]string{"MaximumMessageSize": "1024"})
 		}
-		arn := []string{e.arn("jobs"), e.arn("gone"), "arn:aws:scheduler:::aws-sdk:sqs:sendMessage", "arn:aws:scheduler:::aws-sdk:sqs:sendMessageBatch"}[target%4]
+		arn := []string{e.arnOf("jobs"), e.arnOf("gone"), "arn:aws:scheduler:::aws-sdk:sqs:sendMessage", "arn:aws:scheduler:::aws-sdk:sqs:sendMessageBatch"}[target%4]
 		in := &scheduler.CreateScheduleInput{
 			Name: aws.String("once"), ScheduleExpression: aws.String("at(" + time.Now().UTC().Add(-time.Second).Format("2006-01-02T15:04:05") + ")"),
 			FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
 			Target: &schedulertypes.Target{
-				Arn: &arn, RoleArn: aws.String("arn:aws:iam::000000000000:role/r"), DeadLetterConfig: &schedulertypes.DeadLetterConfig{Arn: aws.String(e.arn("dead"))},
+				Arn: &arn, RoleArn: aws.String("arn:aws:iam::000000000000:role/r"), DeadLetterConfig: &schedulertypes.DeadLetterConfig{Arn: aws.String(e.arnOf("dead"))},
 				RetryPolicy: &schedulertypes.RetryPolicy{MaximumRetryAttempts: aws.Int32(0)},
 			},
 		}

@@ -71,7 +71,15 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, faultBody(err)
 	}
-	s := &SQS{e: e, base: "http://" + r.Host}
+	region, err := requestRegion(r)
+	if err != nil {
+		return nil, err
+	}
+	s := e.SQS()
+	s.base = "http://" + r.Host
+	if s.unsigned = region == ""; !s.unsigned {
+		s.region = region
+	}
 	if trace := r.Header.Get("X-Amzn-Trace-Id"); isText(trace) {
 		s.trace = trace
 	}

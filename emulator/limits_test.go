@@ -67,7 +67,7 @@ func TestInFlightLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	e.queues["q"].inFlight = maxInFlight - 2
+	e.queues[inRegion{defaultRegion, "q"}].inFlight = maxInFlight - 2
 	in := &sqs.ReceiveMessageInput{QueueUrl: out.QueueUrl, MaxNumberOfMessages: 10}
 	if got, err := c.ReceiveMessage(ctx, in); err != nil || len(got.Messages) != 2 {
 		t.Errorf("%v, %v", got, err)
@@ -87,7 +87,7 @@ func TestQueueAttributes(t *testing.T) {
 	e := openFile(t, "")
 	if _, err := e.SQS().CreateQueue(t.Context(), &sqs.CreateQueueInput{
 		QueueName: aws.String("dead"), Attributes: map[string]string{
-			"RedriveAllowPolicy": `{"redrivePermission":"byQueue","sourceQueueArns":["` + e.arn("friend") + `"]}`,
+			"RedriveAllowPolicy": `{"redrivePermission":"byQueue","sourceQueueArns":["` + e.arnOf("friend") + `"]}`,
 		},
 	}); err != nil {
 		t.Fatal(err)
@@ -104,16 +104,16 @@ func TestQueueAttributes(t *testing.T) {
 		attrs       map[string]string
 		says        string // "" for success
 	}{
-		{"friend", "friend", redrive(e.arn("dead"), `"3"`), ""},
-		{"once more, said otherwise", "friend", redrive(e.arn("dead"), `3`), ""},
-		{"stranger", "stranger", redrive(e.arn("dead"), "3"), "does not allow this queue"},
-		{"no target", "q", redrive(e.arn("none"), "3"), "Dead letter target does not exist"},
+		{"friend", "friend", redrive(e.arnOf("dead"), `"3"`), ""},
+		{"once more, said otherwise", "friend", redrive(e.arnOf("dead"), `3`), ""},
+		{"stranger", "stranger", redrive(e.arnOf("dead"), "3"), "does not allow this queue"},
+		{"no target", "q", redrive(e.arnOf("none"), "3"), "Dead letter target does not exist"},
 		{"no ARN", "q", redrive("dummy", "3"), "Invalid value for deadLetterTargetArn."},
-		{"itself", "own", redrive(e.arn("own"), "3"), ""},
-		{"itself, which allows it", "own2", withAllow(redrive(e.arn("own2"), "3"), `{"redrivePermission":"byQueue","sourceQueueArns":["`+e.arn("own2")+`"]}`), ""},
-		{"itself, which does not", "own3", withAllow(redrive(e.arn("own3"), "3"), `{"redrivePermission":"denyAll"}`), "does not allow this queue"},
-		{"count of 0", "q", redrive(e.arn("dead"), "0"), "valid values are from 1 to 1000"},
-		{"count of 1001", "q", redrive(e.arn("dead"), "1001"), "valid values are from 1 to 1000"},
+		{"itself", "own", redrive(e.arnOf("own"), "3"), ""},
+		{"itself, which allows it", "own2", withAllow(redrive(e.arnOf("own2"), "3"), `{"redrivePermission":"byQueue","sourceQueueArns":["`+e.arnOf("own2")+`"]}`), ""},
+		{"itself, which does not", "own3", withAllow(redrive(e.arnOf("own3"), "3"), `{"redrivePermission":"denyAll"}`), "does not allow this queue"},
+		{"count of 0", "q", redrive(e.arnOf("dead"), "0"), "valid values are from 1 to 1000"},
+		{"count of 1001", "q", redrive(e.arnOf("dead"), "1001"), "valid values are from 1 to 1000"},
 		{"no count", "q", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"x"}`}, "mandatory attribute: maxReceiveCount"},
 		{"no JSON", "q", map[string]string{"RedrivePolicy": `x`}, "not a valid JSON map"},
 		{"allow nobody in particular", "q", map[string]string{"RedriveAllowPolicy": `{"redrivePermission":"byQueue"}`}, "1 to 10"},

@@ -63,7 +63,7 @@ func (e *Emulator) loadQueues(ctx context.Context, s *store, byID map[int64]*que
 		if err := e.checkQueueRow(id, &row); err != nil {
 			return corrupt(s.path, fmt.Sprintf("queue %d: %v", id, err))
 		}
-		q := newQueue(id, row.Name, row.Created)
+		q := e.newQueue(id, inRegion{row.Region, row.Name}, row.Created)
 		q.modified = row.Modified
 		maps.Copy(q.tags, row.Tags)
 		attrs := defaultAttributes()
@@ -75,7 +75,7 @@ func (e *Emulator) loadQueues(ctx context.Context, s *store, byID map[int64]*que
 		if q.settings, err = parseSettings(attrs); err != nil {
 			return corrupt(s.path, fmt.Sprintf("the attributes of queue %s: %v", row.Name, err))
 		}
-		e.queues[row.Name], byID[id] = q, q
+		e.queues[q.inRegion], byID[id] = q, q
 		return nil
 	})
 }

@@ -45,7 +45,7 @@ func (s *SQS) startMessageMoveTask(
 	}
 	var m *moveTask
 	err := s.e.update(func(t *tx) error {
-		from, err := s.e.checkMove(source, destination)
+		from, err := s.checkMove(source, destination)
 		if err != nil {
 			return err
 		}
@@ -65,22 +65,22 @@ func (s *SQS) startMessageMoveTask(
 	return &sqs.StartMessageMoveTaskOutput{TaskHandle: aws.String(m.handle())}, nil
 }
 
-// checkMove checks what a move task is to do and gives its source; e.mu is held.
-func (e *Emulator) checkMove(source, destination string) (*queue, error) {
-	from := e.byARN(source)
+// checkMove checks what a move task is to do and gives its source; the lock is held.
+func (s *SQS) checkMove(source, destination string) (*queue, error) {
+	from := s.byARN(source)
 	if from == nil {
 		return nil, faultNoResource("SourceArn")
 	}
-	if len(e.sourcesOf(from)) == 0 {
+	if len(s.e.sourcesOf(from)) == 0 {
 		return nil, faultInvalidParameter("Source queue must be configured as a Dead Letter Queue.")
 	}
-	if destination != "" && e.byARN(destination) == nil {
+	if destination != "" && s.byARN(destination) == nil {
 		return nil, faultNoResource("DestinationArn")
 	}
 	if destination == source {
 		return nil, faultInvalidParameter("Source queue arn and destination queue arn cannot be the same.")
 	}
-	for _, m := range e.moves {
+	for _, m := range s.e.moves {
 		if m.Source == source && m.Status == moveRunning {
 			return nil, faultInvalidParameter("There is already a task running. Only one active task is allowed for " +
 				"a source queue arn at a given time.")
@@ -120,10 +120,10 @@ func (s *SQS) cancelMessageMoveTask(
 	}
 	out := &sqs.CancelMessageMoveTaskOutput{}
 	err = s.e.update(func(t *tx) error {
-		if s.e.byARN(named["sourceArn"]) == nil {
+		if s.byARN(named["sourceArn"]) == nil {
 			return faultNoResource("SourceArn")
 		}
-		i := slices.IndexFunc(s.e.moves, func(m *moveTask) bool { return m.ID == named[moveHandleField] })
+		i := slices.IndexFunc(s.e.moves, func(m *moveTask) bool { return m.ID == named[moveHandleField] && m.Source == named["sourceArn"] })
 		if i < 0 {
 			return faultNotFound("Task does not exist.")
 		}
@@ -157,7 +157,7 @@ func (s *SQS) listMessageMoveTasks(
 	}
 	out := &sqs.ListMessageMoveTasksOutput{}
 	err := s.e.view(func() error {
-		if s.e.byARN(*in.SourceArn) == nil {
+		if s.byARN(*in.SourceArn) == nil {
 			return faultNoResource("SourceArn")
 		}
 		for _, m := range slices.Backward(s.e.moves) {

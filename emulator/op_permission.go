@@ -36,15 +36,15 @@ func (p *policy) index(label string) int {
 
 func (s *SQS) addPermission(_ context.Context, in *sqs.AddPermissionInput) (*sqs.AddPermissionOutput, error) {
 	err := s.e.update(func(t *tx) error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err != nil {
 			return err
 		}
 		if err := checkPermission(in); err != nil {
 			return err
 		}
-		arn, label := s.e.arn(q.name), aws.ToString(in.Label)
-		p := policy{Version: "2008-10-17", ID: arn + "/SQSDefaultPolicy"}
+		label := aws.ToString(in.Label)
+		p := policy{Version: "2008-10-17", ID: q.arn + "/SQSDefaultPolicy"}
 		if old := q.settings.attrs["Policy"]; old != "" {
 			if err := json.Unmarshal([]byte(old), &p); err != nil {
 				return faultAttributeValue("Policy")
@@ -53,7 +53,7 @@ func (s *SQS) addPermission(_ context.Context, in *sqs.AddPermissionInput) (*sqs
 		if p.index(label) >= 0 {
 			return faultValue(label, "Label", "Already exists.")
 		}
-		raw, err := json.Marshal(newStatement(arn, in))
+		raw, err := json.Marshal(newStatement(q, in))
 		if err != nil {
 			return err
 		}
@@ -76,16 +76,16 @@ func checkPermission(in *sqs.AddPermissionInput) error {
 	return nil
 }
 
-func newStatement(arn string, in *sqs.AddPermissionInput) statement {
+func newStatement(q *queue, in *sqs.AddPermissionInput) statement {
 	principals, actions := make([]string, 0), make([]string, 0)
 	for _, account := range in.AWSAccountIds {
-		principals = append(principals, "arn:aws:iam::"+account+":root")
+		principals = append(principals, "arn:"+partition(q.region)+":iam::"+account+":root")
 	}
 	for _, action := range in.Actions {
 		actions = append(actions, "SQS:"+action)
 	}
 	return statement{
-		Sid: aws.ToString(in.Label), Effect: "Allow", Resource: arn,
+		Sid: aws.ToString(in.Label), Effect: "Allow", Resource: q.arn,
 		Principal: map[string]any{"AWS": oneOrMany(principals)}, Action: oneOrMany(actions),
 	}
 }
@@ -102,7 +102,7 @@ func (s *SQS) removePermission(
 	_ context.Context, in *sqs.RemovePermissionInput,
 ) (*sqs.RemovePermissionOutput, error) {
 	err := s.e.update(func(t *tx) error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err != nil {
 			return err
 		}

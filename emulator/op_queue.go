@@ -12,8 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-func (s *SQS) url(name string) string { return s.base + "/" + s.e.cfg.AccountID + "/" + name }
-
 func (s *SQS) createQueue(_ context.Context, in *sqs.CreateQueueInput) (*sqs.CreateQueueOutput, error) {
 	name := aws.ToString(in.QueueName)
 	if err := checkNewQueue(name, in.Attributes); err != nil {
@@ -22,23 +20,27 @@ func (s *SQS) createQueue(_ context.Context, in *sqs.CreateQueueInput) (*sqs.Cre
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err
 	}
+	if !isRegion(s.region) {
+		return nil, faultInvalidParameter("The region %q is none.", s.region)
+	}
+	at := inRegion{s.region, name}
 	err := s.e.update(func(t *tx) error {
-		if q := s.e.queues[name]; q != nil {
+		if q := s.e.queues[at]; q != nil {
 			return q.sameAs(in.Attributes)
 		}
-		if s.e.isReserved(name) {
+		if s.e.isReserved(at) {
 			return faultDeletedRecently()
 		}
-		set, err := s.e.withAttributes(s.e.arn(name), defaultAttributes(), in.Attributes)
+		set, err := s.e.withAttributes(at, defaultAttributes(), in.Attributes)
 		if err != nil {
 			return err
 		}
-		q := newQueue(s.e.newID(), name, nowMilli())
+		q := s.e.newQueue(s.e.newID(), at, nowMilli())
 		q.settings = set
 		maps.Copy(q.tags, in.Tags)
-		s.e.queues[name] = q
+		s.e.queues[at] = q
 		t.log(record{kind: recPutQueue, queue: q.id, data: q.row()}, func() {
-			delete(s.e.queues, name)
+			delete(s.e.queues, at)
 			q.deleted = true
 			q.wakeAll()
 		})
@@ -82,7 +84,7 @@ func (s *SQS) getQueueURL(_ context.Context, in *sqs.GetQueueUrlInput) (*sqs.Get
 	}
 	err := s.e.view(func() error {
 		owner := aws.ToString(in.QueueOwnerAWSAccountId)
-		if s.e.queues[name] == nil || owner != "" && owner != s.e.cfg.AccountID {
+		if s.e.queues[inRegion{s.region, name}] == nil || owner != "" && owner != s.e.cfg.AccountID {
 			return faultQueueDoesNotExist()
 		}
 		return nil
@@ -96,9 +98,9 @@ func (s *SQS) getQueueURL(_ context.Context, in *sqs.GetQueueUrlInput) (*sqs.Get
 func (s *SQS) listQueues(_ context.Context, in *sqs.ListQueuesInput) (*sqs.ListQueuesOutput, error) {
 	var names []string
 	err := s.e.view(func() error {
-		for name := range s.e.queues {
-			if strings.HasPrefix(name, aws.ToString(in.QueueNamePrefix)) {
-				names = append(names, name)
+		for at := range s.e.queues {
+			if at.region == s.region && strings.HasPrefix(at.name, aws.ToString(in.QueueNamePrefix)) {
+				names = append(names, at.name)
 			}
 		}
 		return nil
@@ -155,18 +157,18 @@ func paginate(names []string, limit *int32, token *string) ([]string, *string, e
 
 func (s *SQS) deleteQueue(_ context.Context, in *sqs.DeleteQueueInput) (*sqs.DeleteQueueOutput, error) {
 	err := s.e.update(func(t *tx) error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err != nil {
 			return err
 		}
-		delete(s.e.queues, q.name)
+		delete(s.e.queues, q.inRegion)
 		q.deleted = true
 		q.wakeAll()
-		s.e.reserve(q.name)
+		s.e.reserve(q.inRegion)
 		t.log(record{kind: recDeleteQueue, queue: q.id}, func() {
 			q.deleted = false
-			s.e.queues[q.name] = q
-			delete(s.e.deleted, q.name)
+			s.e.queues[q.inRegion] = q
+			delete(s.e.deleted, q.inRegion)
 		})
 		return nil
 	})
@@ -177,24 +179,24 @@ func (s *SQS) deleteQueue(_ context.Context, in *sqs.DeleteQueueInput) (*sqs.Del
 const nameRest = 60_000 // ms
 
 // reserve keeps the name of a queue that is being deleted, and forgets those that are free again; e.mu is held.
-func (e *Emulator) reserve(name string) {
+func (e *Emulator) reserve(at inRegion) {
 	if !e.cfg.ReserveNames {
 		return
 	}
 	now := nowMilli()
-	maps.DeleteFunc(e.deleted, func(_ string, at int64) bool { return at+nameRest <= now })
-	e.deleted[name] = now
+	maps.DeleteFunc(e.deleted, func(_ inRegion, deleted int64) bool { return deleted+nameRest <= now })
+	e.deleted[at] = now
 }
 
 // isReserved says whether a queue of this name was deleted too recently; e.mu is held.
-func (e *Emulator) isReserved(name string) bool {
-	at, ok := e.deleted[name]
-	return ok && nowMilli() < at+nameRest
+func (e *Emulator) isReserved(at inRegion) bool {
+	deleted, ok := e.deleted[at]
+	return ok && nowMilli() < deleted+nameRest
 }
 
 func (s *SQS) purgeQueue(_ context.Context, in *sqs.PurgeQueueInput) (*sqs.PurgeQueueOutput, error) {
 	err := s.e.update(func(t *tx) error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err != nil {
 			return err
 		}
@@ -219,7 +221,7 @@ func (s *SQS) getQueueAttributes(
 ) (*sqs.GetQueueAttributesOutput, error) {
 	out := &sqs.GetQueueAttributesOutput{}
 	err := s.e.view(func() error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err != nil {
 			return err
 		}
@@ -257,7 +259,7 @@ func (e *Emulator) attributes(q *queue, now int64) map[string]string {
 	if all["KmsMasterKeyId"] != "" && all["KmsDataKeyReusePeriodSeconds"] == "" {
 		all["KmsDataKeyReusePeriodSeconds"] = "300"
 	}
-	all["QueueArn"] = e.arn(q.name)
+	all["QueueArn"] = q.arn
 	all["CreatedTimestamp"] = strconv.FormatInt(q.created/1000, 10)
 	all["LastModifiedTimestamp"] = strconv.FormatInt(q.modified/1000, 10)
 	all["ApproximateNumberOfMessages"] = strconv.Itoa(visible)
@@ -270,7 +272,7 @@ func (s *SQS) setQueueAttributes(
 	_ context.Context, in *sqs.SetQueueAttributesInput,
 ) (*sqs.SetQueueAttributesOutput, error) {
 	err := s.e.update(func(t *tx) error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err != nil {
 			return err
 		}
@@ -283,7 +285,7 @@ func (s *SQS) setQueueAttributes(
 }
 
 func (e *Emulator) setAttributes(t *tx, q *queue, changes map[string]string) error {
-	set, err := e.withAttributes(e.arn(q.name), q.settings.attrs, changes)
+	set, err := e.withAttributes(q.inRegion, q.settings.attrs, changes)
 	if err != nil {
 		return err
 	}
@@ -309,7 +311,7 @@ func (s *SQS) listDeadLetterSourceQueues(
 ) (*sqs.ListDeadLetterSourceQueuesOutput, error) {
 	var names []string
 	err := s.e.view(func() error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err != nil {
 			return err
 		}
@@ -329,9 +331,9 @@ func (s *SQS) listDeadLetterSourceQueues(
 // sourcesOf names the queues that have q as their dead-letter queue; e.mu is held.
 func (e *Emulator) sourcesOf(q *queue) []string {
 	var names []string
-	for name, source := range e.queues {
+	for _, source := range e.queues {
 		if e.redriveTarget(source) == q {
-			names = append(names, name)
+			names = append(names, source.name)
 		}
 	}
 	return names

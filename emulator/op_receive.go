@@ -67,7 +67,7 @@ func (s *SQS) receiveMessage(ctx context.Context, r *receiveRequest) (*sqs.Recei
 	out := &sqs.ReceiveMessageOutput{}
 	a := &attempt{}
 	for start := time.Now(); ; {
-		err := s.e.update(func(t *tx) error { return s.e.look(t, r, a, start, out) })
+		err := s.e.update(func(t *tx) error { return s.look(t, r, a, start, out) })
 		if err != nil {
 			return nil, err
 		}
@@ -81,9 +81,9 @@ func (s *SQS) receiveMessage(ctx context.Context, r *receiveRequest) (*sqs.Recei
 }
 
 // look takes messages, or else joins the line of waiters while there is time left.
-func (e *Emulator) look(t *tx, r *receiveRequest, a *attempt, start time.Time, out *sqs.ReceiveMessageOutput) error {
+func (s *SQS) look(t *tx, r *receiveRequest, a *attempt, start time.Time, out *sqs.ReceiveMessageOutput) error {
 	a.waiter = nil
-	q, err := e.find(r.QueueUrl)
+	q, err := s.find(r.QueueUrl)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (e *Emulator) look(t *tx, r *receiveRequest, a *attempt, start time.Time, o
 	if r.WaitTimeSeconds != nil {
 		wait = int64(*r.WaitTimeSeconds) * 1000
 	}
-	if e.waitsEnded() {
+	if s.e.waitsEnded() {
 		wait = 0
 	}
 	now := nowMilli()
@@ -100,7 +100,7 @@ func (e *Emulator) look(t *tx, r *receiveRequest, a *attempt, start time.Time, o
 		return faultOverLimit()
 	}
 	q.sweep(t, now)
-	for _, m := range e.take(t, q, r, now) {
+	for _, m := range s.e.take(t, q, r, now) {
 		out.Messages = append(out.Messages, r.render(q, m))
 	}
 	waited := a.queue != nil

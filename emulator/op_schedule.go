@@ -30,14 +30,17 @@ func (s *Scheduler) createSchedule(_ context.Context, in *scheduler.CreateSchedu
 	if invalid != nil {
 		return nil, s.e.refuse(in.Name, invalid)
 	}
+	if err := s.checkRegion(); err != nil {
+		return nil, err
+	}
 	one := &scheduleState{
 		timing: timing, progress: timing.Begin(now), scheduleRow: scheduleRow{
-			Definition: def, Created: now.UnixMilli(), Modified: now.UnixMilli(), Token: aws.ToString(in.ClientToken),
+			Region: s.region, Definition: def, Created: now.UnixMilli(), Modified: now.UnixMilli(), Token: aws.ToString(in.ClientToken),
 		},
 	}
 	one.Definition.ClientToken = nil
 	err := s.e.update(func(t *tx) error {
-		g := s.e.timetable.groups[*def.GroupName]
+		g := s.e.timetable.group(one.group())
 		if g == nil {
 			return faultNoGroup(*def.GroupName)
 		}
@@ -47,7 +50,7 @@ func (s *Scheduler) createSchedule(_ context.Context, in *scheduler.CreateSchedu
 			}
 			return faultScheduleExists(*def.Name)
 		}
-		if s.e.timetable.count >= maxSchedules {
+		if s.e.timetable.counts[s.region] >= maxSchedules {
 			return faultQuota("schedules", maxSchedules)
 		}
 		one.id = s.e.newID()
@@ -55,6 +58,14 @@ func (s *Scheduler) createSchedule(_ context.Context, in *scheduler.CreateSchedu
 		return nil
 	})
 	return &scheduler.CreateScheduleOutput{ScheduleArn: aws.String(s.e.scheduleARN(one))}, err
+}
+
+// checkRegion refuses to make something in a region that is none.
+func (s *Scheduler) checkRegion() error {
+	if !isRegion(s.region) {
+		return faultValidation("The region %q is none.", s.region)
+	}
+	return nil
 }
 
 // sameDefinition compares definitions as the file has them.
@@ -66,7 +77,7 @@ func sameDefinition(a, b *schedule.Definition) bool {
 
 // findSchedule finds a schedule; the lock is held.
 func (s *Scheduler) findSchedule(group, name *string) (*scheduleState, error) {
-	g := s.e.timetable.groups[schedule.Group(group)]
+	g := s.e.timetable.group(inRegion{s.region, schedule.Group(group)})
 	if g == nil {
 		return nil, faultNoGroup(schedule.Group(group))
 	}
@@ -166,14 +177,16 @@ func (s *Scheduler) listSchedules(_ context.Context, in *scheduler.ListSchedules
 	}
 	out := &scheduler.ListSchedulesOutput{}
 	err := s.e.view(func() error {
-		if in.GroupName != nil && s.e.timetable.groups[*in.GroupName] == nil {
-			return faultNoGroup(*in.GroupName)
+		groups := s.e.timetable.groupsIn(s.region)
+		if in.GroupName != nil {
+			g := s.e.timetable.group(inRegion{s.region, *in.GroupName})
+			if g == nil {
+				return faultNoGroup(*in.GroupName)
+			}
+			groups = []*scheduleGroup{g}
 		}
 		var found []*scheduleState
-		for _, g := range s.e.timetable.groups {
-			if in.GroupName != nil && g.Name != *in.GroupName {
-				continue
-			}
+		for _, g := range groups {
 			for name, one := range g.schedules {
 				if strings.HasPrefix(name, aws.ToString(in.NamePrefix)) && (in.State == "" || in.State == one.Definition.State) {
 					found = append(found, one)

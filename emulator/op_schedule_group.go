@@ -16,7 +16,7 @@ import (
 
 // findGroup finds a group; the lock is held.
 func (s *Scheduler) findGroup(name *string) (*scheduleGroup, error) {
-	if g := s.e.timetable.groups[*name]; g != nil {
+	if g := s.e.timetable.group(inRegion{s.region, *name}); g != nil {
 		return g, nil
 	}
 	return nil, faultNoGroup(*name)
@@ -41,22 +41,25 @@ func (s *Scheduler) createScheduleGroup(_ context.Context, in *scheduler.CreateS
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkRegion(); err != nil {
+		return nil, err
+	}
 	now := nowMilli()
-	row := groupRow{Name: *in.Name, Created: now, Modified: now, Tags: tags, Token: aws.ToString(in.ClientToken)}
+	row := groupRow{Region: s.region, Name: *in.Name, Created: now, Modified: now, Tags: tags, Token: aws.ToString(in.ClientToken)}
 	err = s.e.update(func(t *tx) error {
-		if old := s.e.timetable.groups[row.Name]; old != nil {
+		if old := s.e.timetable.group(row.key()); old != nil {
 			if row.Token != "" && row.Token == old.Token {
 				return nil
 			}
 			return faultGroupExists(row.Name)
 		}
-		if len(s.e.timetable.groups) >= maxScheduleGroups {
+		if len(s.e.timetable.groupsIn(s.region)) >= maxScheduleGroups {
 			return faultQuota("schedule groups", maxScheduleGroups)
 		}
 		t.putGroup(row)
 		return nil
 	})
-	return &scheduler.CreateScheduleGroupOutput{ScheduleGroupArn: aws.String(s.e.groupARN(row.Name))}, err
+	return &scheduler.CreateScheduleGroupOutput{ScheduleGroupArn: aws.String(s.e.groupARN(row.key()))}, err
 }
 
 func (s *Scheduler) getScheduleGroup(_ context.Context, in *scheduler.GetScheduleGroupInput) (*scheduler.GetScheduleGroupOutput, error) {
@@ -70,7 +73,7 @@ func (s *Scheduler) getScheduleGroup(_ context.Context, in *scheduler.GetSchedul
 			return err
 		}
 		out = &scheduler.GetScheduleGroupOutput{
-			Arn: aws.String(s.e.groupARN(g.Name)), CreationDate: at(g.Created), LastModificationDate: at(g.Modified),
+			Arn: aws.String(s.e.groupARN(g.key())), CreationDate: at(g.Created), LastModificationDate: at(g.Modified),
 			Name: aws.String(g.Name), State: types.ScheduleGroupStateActive,
 		}
 		return nil
@@ -106,8 +109,8 @@ func (s *Scheduler) listScheduleGroups(_ context.Context, in *scheduler.ListSche
 	out := &scheduler.ListScheduleGroupsOutput{}
 	err := s.e.view(func() error {
 		var found []*scheduleGroup
-		for name, g := range s.e.timetable.groups {
-			if strings.HasPrefix(name, aws.ToString(in.NamePrefix)) {
+		for _, g := range s.e.timetable.groupsIn(s.region) {
+			if strings.HasPrefix(g.Name, aws.ToString(in.NamePrefix)) {
 				found = append(found, g)
 			}
 		}
@@ -115,7 +118,7 @@ func (s *Scheduler) listScheduleGroups(_ context.Context, in *scheduler.ListSche
 		out.NextToken = next
 		for _, g := range page {
 			out.ScheduleGroups = append(out.ScheduleGroups, types.ScheduleGroupSummary{
-				Arn: aws.String(s.e.groupARN(g.Name)), CreationDate: at(g.Created), LastModificationDate: at(g.Modified),
+				Arn: aws.String(s.e.groupARN(g.key())), CreationDate: at(g.Created), LastModificationDate: at(g.Modified),
 				Name: aws.String(g.Name), State: types.ScheduleGroupStateActive,
 			})
 		}
@@ -164,9 +167,10 @@ func (s *Scheduler) changeTags(arn *string, change func(map[string]string) (map[
 
 // groupByARN finds the group that an ARN names; the lock is held.
 func (s *Scheduler) groupByARN(arn *string) (*scheduleGroup, error) {
-	name, ok := strings.CutPrefix(*arn, s.e.groupARN(""))
-	if g := s.e.timetable.groups[name]; ok && g != nil {
-		return g, nil
+	if name, ok := strings.CutPrefix(*arn, s.e.groupARN(inRegion{region: s.region})); ok {
+		if g := s.e.timetable.group(inRegion{s.region, name}); g != nil {
+			return g, nil
+		}
 	}
 	return nil, schedulerFault(resourceNotFound, http.StatusNotFound, "Resource %s does not exist.", *arn)
 }

@@ -137,6 +137,7 @@ func (s *SQS) sendMessage(_ context.Context, in *sendRequest) (*sqs.SendMessageO
 
 // preparedSend is a SendMessage that has been checked as far as it can be without its queue.
 type preparedSend struct {
+	sqs      *SQS
 	queueURL *string
 	message  *outgoing
 	invalid  error // said only after what is wrong with the queue
@@ -150,12 +151,12 @@ func (s *SQS) prepareOne(in *sendRequest) preparedSend {
 		},
 		DelaySeconds: in.DelaySeconds,
 	})
-	return preparedSend{in.QueueUrl, o, invalid}
+	return preparedSend{s, in.QueueUrl, o, invalid}
 }
 
 // sendOne sends, or changes nothing.
 func (t *tx) sendOne(p preparedSend) error {
-	q, err := t.e.find(p.queueURL)
+	q, err := p.sqs.find(p.queueURL)
 	if err := firstError(err, p.invalid); err != nil {
 		return err
 	}
@@ -182,6 +183,7 @@ func (s *SQS) sendMessageBatch(_ context.Context, in *sendBatchRequest) (*sqs.Se
 
 // preparedBatch is the same for SendMessageBatch.
 type preparedBatch struct {
+	sqs      *SQS
 	in       *sendBatchRequest
 	messages []*outgoing
 	invalid  []error
@@ -189,7 +191,7 @@ type preparedBatch struct {
 
 // sendBatch sends what it can, or changes nothing where the batch as a whole is refused.
 func (t *tx) sendBatch(p preparedBatch) (*sqs.SendMessageBatchOutput, error) {
-	q, err := t.e.find(p.in.QueueUrl)
+	q, err := p.sqs.find(p.in.QueueUrl)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +221,7 @@ func (t *tx) sendBatch(p preparedBatch) (*sqs.SendMessageBatchOutput, error) {
 // prepareBatch prepares what entries a batch may have; a longer one is refused as a whole later.
 func (s *SQS) prepareBatch(in *sendBatchRequest) preparedBatch {
 	n := min(len(in.Entries), maxBatchEntries)
-	p := preparedBatch{in: in, messages: make([]*outgoing, n), invalid: make([]error, n)}
+	p := preparedBatch{sqs: s, in: in, messages: make([]*outgoing, n), invalid: make([]error, n)}
 	for i := range n {
 		p.messages[i], p.invalid[i] = s.prepare(&in.Entries[i])
 	}

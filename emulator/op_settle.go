@@ -77,7 +77,7 @@ func (t *tx) changeVisibility(q *queue, receipt *string, seconds *int32) error {
 
 func (s *SQS) deleteMessage(_ context.Context, in *sqs.DeleteMessageInput) (*sqs.DeleteMessageOutput, error) {
 	err := s.e.update(func(t *tx) error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (s *SQS) deleteMessageBatch(
 		ids[i] = in.Entries[i].Id
 	}
 	err := s.e.update(func(t *tx) error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err := firstError(err, checkBatch("DeleteMessageBatchRequestEntry", ids)); err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func (s *SQS) changeMessageVisibility(
 	_ context.Context, in *changeVisibilityRequest,
 ) (*sqs.ChangeMessageVisibilityOutput, error) {
 	err := s.e.update(func(t *tx) error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func (s *SQS) changeMessageVisibilityBatch(
 		ids[i] = in.Entries[i].Id
 	}
 	err := s.e.update(func(t *tx) error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err := firstError(err, checkBatch("ChangeMessageVisibilityBatchRequestEntry", ids)); err != nil {
 			return err
 		}

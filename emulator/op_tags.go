@@ -29,7 +29,7 @@ func checkTags(tags map[string]string) error {
 
 func (s *SQS) tagQueue(_ context.Context, in *sqs.TagQueueInput) (*sqs.TagQueueOutput, error) {
 	err := s.e.update(func(t *tx) error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (s *SQS) tagQueue(_ context.Context, in *sqs.TagQueueInput) (*sqs.TagQueueO
 
 func (s *SQS) untagQueue(_ context.Context, in *sqs.UntagQueueInput) (*sqs.UntagQueueOutput, error) {
 	err := s.e.update(func(t *tx) error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (s *SQS) untagQueue(_ context.Context, in *sqs.UntagQueueInput) (*sqs.Untag
 func (s *SQS) listQueueTags(_ context.Context, in *sqs.ListQueueTagsInput) (*sqs.ListQueueTagsOutput, error) {
 	out := &sqs.ListQueueTagsOutput{}
 	err := s.e.view(func() error {
-		q, err := s.e.find(in.QueueUrl)
+		q, err := s.find(in.QueueUrl)
 		if err != nil {
 			return err
 		}

@@ -7,8 +7,9 @@ import (
 
 // queue is one standard queue. All of it is guarded by the emulator's lock.
 type queue struct {
-	id       int64
-	name     string
+	id int64
+	inRegion
+	arn      string
 	created  int64 // ms
 	modified int64 // ms
 	settings settings
@@ -28,9 +29,9 @@ type queue struct {
 // waiter is a receive that found nothing. It is woken when it should look again, and then is no longer in the list.
 type waiter struct{ wake chan struct{} }
 
-func newQueue(id int64, name string, now int64) *queue {
+func (e *Emulator) newQueue(id int64, at inRegion, now int64) *queue {
 	return &queue{
-		id: id, name: name, created: now, modified: now, tags: map[string]string{},
+		id: id, inRegion: at, arn: e.arn(at), created: now, modified: now, tags: map[string]string{},
 		messages: map[int64]*message{}, sweepAt: math.MaxInt64, purgedAt: math.MinInt64,
 	}
 }

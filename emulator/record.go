@@ -42,6 +42,7 @@ func (m *message) row() messageRow {
 
 // queueRow is a queue's definition as the file has it, in JSON.
 type queueRow struct {
+	Region   string            `json:"region"`
 	Name     string            `json:"name"`
 	Created  int64             `json:"created"`
 	Modified int64             `json:"modified"`
@@ -50,7 +51,7 @@ type queueRow struct {
 }
 
 func (q *queue) row() queueRow {
-	return queueRow{Name: q.name, Created: q.created, Modified: q.modified, Attrs: q.settings.attrs, Tags: q.tags}
+	return queueRow{Region: q.region, Name: q.name, Created: q.created, Modified: q.modified, Attrs: q.settings.attrs, Tags: q.tags}
 }
 
 func (m *moveTask) row() moveTask { return *m }

@@ -50,11 +50,11 @@ func parseRedrive(value string) (*redrivePolicy, error) {
 
 // checkRedrive checks a redrive policy that is being set, among others, against the queue it points to, which may be the queue
 // itself; e.mu is held.
-func (e *Emulator) checkRedrive(queueARN, value string, s settings) error {
-	allow := s.allow
+func (e *Emulator) checkRedrive(at inRegion, value string, s settings) error {
+	allow, queueARN := s.allow, e.arn(at)
 	if s.redrive.target != queueARN {
 		dead := e.byARN(s.redrive.target)
-		if dead == nil {
+		if dead == nil || dead.region != at.region {
 			return faultRedrive(value, "Dead letter target does not exist.")
 		}
 		allow = dead.settings.allow
@@ -99,12 +99,15 @@ func (p *redriveAllowPolicy) allows(arn string) bool {
 	return true
 }
 
-// redriveTarget is the queue that a queue's redrive policy names, or nil.
+// redriveTarget is the queue that a queue's redrive policy names, which is one of the same region, or nil.
 func (e *Emulator) redriveTarget(q *queue) *queue {
 	if q.settings.redrive == nil {
 		return nil
 	}
-	return e.byARN(q.settings.redrive.target)
+	if target := e.byARN(q.settings.redrive.target); target != nil && target.region == q.region {
+		return target
+	}
+	return nil
 }
 
 // deadLetterQueue is where a message goes that was received as often as the redrive policy lets it, or nil: there is no other

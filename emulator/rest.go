@@ -62,7 +62,14 @@ func (e *Emulator) callScheduler(w http.ResponseWriter, r *http.Request) (any, e
 	if err != nil {
 		return nil, err
 	}
+	region, err := requestRegion(r)
+	if err != nil {
+		return nil, err
+	}
 	s, ctx := e.Scheduler(), r.Context()
+	if region != "" {
+		s = s.In(region)
+	}
 	switch named := req.name != ""; {
 	case req.resource == schedulesPath && named:
 		return s.callSchedule(ctx, r.Method, req)

@@ -8,7 +8,14 @@ import (
 
 // Scheduler has the methods of *scheduler.Client and answers as that does: with the SDK's own error types, wrapped in a
 // *smithy.OperationError. The functions that change the client's options are accepted and not called.
-type Scheduler struct{ e *Emulator }
+type Scheduler struct {
+	e      *Emulator
+	region string
+}
+
+// In returns the schedules of another region, which fire into that region's queues. No call makes a schedule or a group in what
+// is no region: 1 to 64 of a-z 0-9 -.
+func (s *Scheduler) In(region string) *Scheduler { return &Scheduler{e: s.e, region: region} }
 
 func doScheduler[In, Out any](
 	ctx context.Context, operation string, in *In, run func(context.Context, *In) (*Out, error),

@@ -84,8 +84,8 @@ func defaultAttributes() map[string]string {
 	return attrs
 }
 
-// withAttributes gives the settings that result from setting attributes on top of old ones, or says which is wrong.
-func (e *Emulator) withAttributes(queueARN string, old, changes map[string]string) (settings, error) {
+// withAttributes gives the settings of a queue that result from setting attributes on top of old ones, or says which is wrong.
+func (e *Emulator) withAttributes(at inRegion, old, changes map[string]string) (settings, error) {
 	attrs := maps.Clone(old)
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		value := changes[name]
@@ -106,7 +106,7 @@ func (e *Emulator) withAttributes(queueARN string, old, changes map[string]strin
 		return settings{}, err
 	}
 	if value := changes["RedrivePolicy"]; value != "" {
-		if err := e.checkRedrive(queueARN, value, s); err != nil {
+		if err := e.checkRedrive(at, value, s); err != nil {
 			return settings{}, err
 		}
 	}

@@ -9,11 +9,17 @@ import (
 // SQS has the methods of *sqs.Client and answers as that does: with the SDK's own error types, wrapped in a
 // *smithy.OperationError. The functions that change the client's options are accepted and not called.
 type SQS struct {
-	e     *Emulator
-	base  string // of the queue URLs that it gives out
-	trace string // the request's trace header, for messages that carry none of their own
-	half  rune   // a surrogate of the request that lacks its other half; 0: none
+	e        *Emulator
+	base     string // of the queue URLs that it gives out
+	region   string
+	unsigned bool   // the region is only a default
+	trace    string // the request's trace header, for messages that carry none of their own
+	half     rune   // a surrogate of the request that lacks its other half; 0: none
 }
+
+// In returns the queues of another region, as the client of that region has them. No call makes a queue in what is no region: 1 to
+// 64 of a-z 0-9 -.
+func (s *SQS) In(region string) *SQS { return &SQS{e: s.e, base: s.base, region: region} }
 
 // do runs one operation for one of the SDK's methods: a missing input is an empty one, an ended context ends it.
 func do[In, Out any](

@@ -14,7 +14,7 @@ import (
 const (
 	// applicationID marks a file as ours, so that another program's database is not taken for one.
 	applicationID = 0x436f7265
-	schemaVersion = 2
+	schemaVersion = 3
 	// idsPerRun is how many numbers one run may give out. Each run begins a new block of them, so that no receipt handle
 	// of a deleted message fits a message of a later run.
 	idsPerRun = 1 << 40
@@ -31,10 +31,25 @@ CREATE TABLE messages (
 	visible_at INTEGER NOT NULL, receives INTEGER NOT NULL, first_received INTEGER NOT NULL, received_at INTEGER NOT NULL
 );`
 
-// timetableSchema came with version 2.
-const timetableSchema = `
-CREATE TABLE schedule_groups (name TEXT PRIMARY KEY, definition TEXT NOT NULL) WITHOUT ROWID;
+// timetableSchema came with version 2, but for the groups' regions.
+const timetableSchema = groupSchema + `
 CREATE TABLE schedules (id INTEGER PRIMARY KEY, definition TEXT NOT NULL, progress TEXT NOT NULL);`
+
+const groupSchema = `
+CREATE TABLE schedule_groups (
+	region TEXT NOT NULL, name TEXT NOT NULL, definition TEXT NOT NULL, PRIMARY KEY (region, name)
+) WITHOUT ROWID;`
+
+// regions came with version 3. Until then a file was of one region, which was not in it.
+const (
+	queueRegions = `
+UPDATE queues SET definition = json_set(definition, '$.region', :region);`
+	timetableRegions = `
+UPDATE schedules SET definition = json_set(definition, '$.region', :region);
+ALTER TABLE schedule_groups RENAME TO older_groups;` + groupSchema + `
+INSERT INTO schedule_groups SELECT :region, name, json_set(definition, '$.region', :region) FROM older_groups;
+DROP TABLE older_groups;`
+)
 
 // store is the SQLite file. One connection serves it, since SQLite has one writer at a time and nothing else reads.
 type store struct {
@@ -44,8 +59,8 @@ type store struct {
 	stmts statements
 }
 
-// openStore opens or creates a state file and locks it.
-func openStore(path string) (*store, error) {
+// openStore opens or creates a state file and locks it. What is in a file of before there were regions belongs to region.
+func openStore(path, region string) (*store, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
@@ -58,7 +73,7 @@ func openStore(path string) (*store, error) {
 	if s.db, err = sql.Open("sqlite", name.String()); err != nil {
 		return nil, stateError(path, err)
 	}
-	if err := s.start(); err != nil {
+	if err := s.start(region); err != nil {
 		_ = s.close() // the first error says more
 		return nil, openError(path, err)
 	}
@@ -70,7 +85,7 @@ func openStore(path string) (*store, error) {
 // Exclusive locking keeps other processes out for as long as this one lives, and is gone with it, kill -9 included: no
 // lock file is left behind. In exchange nobody else can read the file meanwhile.
 // synchronous=FULL flushes each commit to the disk; as commits are shared, that costs little where it matters.
-func (s *store) start() error {
+func (s *store) start(region string) error {
 	ctx := context.Background()
 	var err error
 	if s.conn, err = s.db.Conn(ctx); err != nil {
@@ -84,14 +99,14 @@ func (s *store) start() error {
 			return err
 		}
 	}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.migrate(ctx, region); err != nil {
 		return err
 	}
 	return s.stmts.prepare(ctx, s.conn)
 }
 
 // migrate creates the tables of a new file, adds what an older one lacks, and refuses one that is not ours, newer than this program, or damaged.
-func (s *store) migrate(ctx context.Context) error {
+func (s *store) migrate(ctx context.Context, region string) error {
 	if _, err := s.conn.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
 		return err
 	}
@@ -115,13 +130,11 @@ func (s *store) migrate(ctx context.Context) error {
 		return &StateError{s.path, "it was written by a newer version of this program; use that one, or another file",
 			ErrCorrupt}
 	}
-	var create string
-	if version < 1 {
-		create = fmt.Sprintf("%s PRAGMA application_id=%d;", schema, applicationID)
-	}
 	if version < schemaVersion {
-		create += fmt.Sprintf("%s PRAGMA user_version=%d;", timetableSchema, schemaVersion)
-		if _, err := s.conn.ExecContext(ctx, create); err != nil {
+		if _, err := s.conn.ExecContext(ctx, changesFrom(version), sql.Named("region", region)); err != nil {
+			return err
+		}
+		if _, err := s.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version=%d", schemaVersion)); err != nil {
 			return err
 		}
 	}
@@ -130,6 +143,17 @@ func (s *store) migrate(ctx context.Context) error {
 	}
 	_, err := s.conn.ExecContext(ctx, "COMMIT")
 	return err
+}
+
+// changesFrom is what makes of a file of an older version one of this.
+func changesFrom(version int64) string {
+	switch {
+	case version < 1:
+		return schema + timetableSchema + fmt.Sprintf("PRAGMA application_id=%d;", applicationID)
+	case version < 2:
+		return queueRegions + timetableSchema
+	}
+	return queueRegions + timetableRegions
 }
 
 // close closes the file; SQLite empties the write-ahead log into it.

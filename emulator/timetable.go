@@ -14,8 +14,9 @@ import (
 
 // timetable is the state of EventBridge Scheduler, guarded by the emulator's lock. Every schedule belongs to a group.
 type timetable struct {
-	groups  map[string]*scheduleGroup
+	groups  map[inRegion]*scheduleGroup // the default group of a region only once there is something to keep of it
 	count   int
+	counts  map[string]int // by region
 	due     agenda[*scheduleState]
 	wake    chan struct{} // the firing loop should look again
 	running bool          // the firing loop was started, which the first schedule does
@@ -29,12 +30,15 @@ type scheduleGroup struct {
 
 // groupRow is a group as the file has it, in JSON.
 type groupRow struct {
+	Region   string            `json:"region"`
 	Name     string            `json:"name"`
 	Created  int64             `json:"created"`  // ms; 0 for the default group, which was always there
 	Modified int64             `json:"modified"` // ms
 	Tags     map[string]string `json:"tags,omitempty"`
 	Token    string            `json:"token,omitempty"` // ClientToken of its creation
 }
+
+func (g *groupRow) key() inRegion { return inRegion{g.Region, g.Name} }
 
 // scheduleState is one schedule and how far it has come.
 type scheduleState struct {
@@ -48,11 +52,15 @@ type scheduleState struct {
 
 // scheduleRow is a schedule as the file has it, in JSON; its progress is a column of its own, written at each firing.
 type scheduleRow struct {
+	Region     string              `json:"region"`
 	Definition schedule.Definition `json:"definition"`
 	Created    int64               `json:"created"`  // ms
 	Modified   int64               `json:"modified"` // ms
 	Token      string              `json:"token,omitempty"`
 }
+
+// group is where a schedule is.
+func (s *scheduleState) group() inRegion { return inRegion{s.Region, *s.Definition.GroupName} }
 
 func (s *scheduleState) before(other *scheduleState) bool {
 	if s.wake != other.wake {
@@ -65,9 +73,27 @@ func (s *scheduleState) setIndex(i int) { s.index = i }
 func (s *scheduleState) getIndex() int  { return s.index }
 
 func newTimetable() timetable {
-	t := timetable{groups: map[string]*scheduleGroup{}, wake: make(chan struct{}, 1)}
-	t.groups[schedule.DefaultGroup] = newScheduleGroup(groupRow{Name: schedule.DefaultGroup})
-	return t
+	return timetable{groups: map[inRegion]*scheduleGroup{}, counts: map[string]int{}, wake: make(chan struct{}, 1)}
+}
+
+// group finds a group, or nil. Each region has a default group, that was always there.
+func (t *timetable) group(at inRegion) *scheduleGroup {
+	if g := t.groups[at]; g != nil || at.name != schedule.DefaultGroup {
+		return g
+	}
+	return newScheduleGroup(groupRow{Region: at.region, Name: at.name})
+}
+
+// groupsIn are the groups of a region.
+func (t *timetable) groupsIn(region string) []*scheduleGroup {
+	byDefault := inRegion{region, schedule.DefaultGroup}
+	groups := []*scheduleGroup{t.group(byDefault)}
+	for at, g := range t.groups {
+		if at.region == region && at != byDefault {
+			groups = append(groups, g)
+		}
+	}
+	return groups
 }
 
 func newScheduleGroup(row groupRow) *scheduleGroup {
@@ -76,15 +102,19 @@ func newScheduleGroup(row groupRow) *scheduleGroup {
 
 // insert adds a schedule to its group, which is there.
 func (t *timetable) insert(s *scheduleState) {
-	t.groups[*s.Definition.GroupName].schedules[*s.Definition.Name] = s
+	g := t.group(s.group())
+	t.groups[s.group()] = g
+	g.schedules[*s.Definition.Name] = s
 	t.count++
+	t.counts[s.Region]++
 	s.index = -1
 	t.place(s)
 }
 
 func (t *timetable) remove(s *scheduleState) {
-	delete(t.groups[*s.Definition.GroupName].schedules, *s.Definition.Name)
+	delete(t.groups[s.group()].schedules, *s.Definition.Name)
 	t.count--
+	t.counts[s.Region]--
 	t.unplace(s)
 }
 
@@ -120,29 +150,32 @@ func ceilMilli(at time.Time) int64 {
 }
 
 func (e *Emulator) scheduleARN(s *scheduleState) string {
-	return e.schedulerARN("schedule/" + *s.Definition.GroupName + "/" + *s.Definition.Name)
+	return e.schedulerARN(s.Region, "schedule/"+*s.Definition.GroupName+"/"+*s.Definition.Name)
 }
 
-func (e *Emulator) groupARN(name string) string { return e.schedulerARN("schedule-group/" + name) }
+func (e *Emulator) groupARN(at inRegion) string {
+	return e.schedulerARN(at.region, "schedule-group/"+at.name)
+}
 
-func (e *Emulator) schedulerARN(resource string) string {
-	return "arn:aws:scheduler:" + e.cfg.Region + ":" + e.cfg.AccountID + ":" + resource
+func (e *Emulator) schedulerARN(region, resource string) string {
+	return "arn:" + partition(region) + ":scheduler:" + region + ":" + e.cfg.AccountID + ":" + resource
 }
 
 func (e *Emulator) loadGroups(ctx context.Context, s *store) error {
-	return s.each(ctx, "SELECT name, definition FROM schedule_groups", func(rows *sql.Rows) error {
-		var name, text string
-		if err := rows.Scan(&name, &text); err != nil {
+	return s.each(ctx, "SELECT region, name, definition FROM schedule_groups", func(rows *sql.Rows) error {
+		var at inRegion
+		var text string
+		if err := rows.Scan(&at.region, &at.name, &text); err != nil {
 			return err
 		}
 		var row groupRow
 		if err := json.Unmarshal([]byte(text), &row); err != nil {
 			return corrupt(s.path, fmt.Sprintf("a schedule group: %v", err))
 		}
-		if err := checkGroupRow(name, &row); err != nil {
-			return corrupt(s.path, fmt.Sprintf("schedule group %q: %v", name, err))
+		if err := checkGroupRow(at, &row); err != nil {
+			return corrupt(s.path, fmt.Sprintf("schedule group %q: %v", at.name, err))
 		}
-		e.timetable.groups[row.Name] = newScheduleGroup(row)
+		e.timetable.groups[at] = newScheduleGroup(row)
 		return nil
 	})
 }
@@ -190,17 +223,17 @@ func tidy(expression *string) {
 // putGroup creates or changes a group. The row is not changed afterwards.
 func (t *tx) putGroup(row groupRow) {
 	groups := t.e.timetable.groups
-	g, old := groups[row.Name], groupRow{}
+	g, old := groups[row.key()], groupRow{}
 	if g == nil {
 		g = newScheduleGroup(row)
-		groups[row.Name] = g
+		groups[row.key()] = g
 	} else {
 		old = g.groupRow
 		g.groupRow = row
 	}
 	t.log(record{kind: recPutGroup, data: row}, func() {
 		if old.Name == "" {
-			delete(groups, row.Name)
+			delete(groups, row.key())
 		} else {
 			g.groupRow = old
 		}
@@ -213,8 +246,8 @@ func (t *tx) deleteGroup(g *scheduleGroup) {
 		t.deleteSchedule(s)
 	}
 	groups := t.e.timetable.groups
-	delete(groups, g.Name)
-	t.log(record{kind: recDeleteGroup, data: g.groupRow}, func() { groups[g.Name] = g })
+	delete(groups, g.key())
+	t.log(record{kind: recDeleteGroup, data: g.groupRow}, func() { groups[g.key()] = g })
 }
 
 // addSchedule adds a schedule and sees to it that it fires.
@@ -266,13 +299,13 @@ type fullSchedule struct {
 func (s *store) writeTimetable(ctx context.Context, r *record) error {
 	if row, ok := r.data.(groupRow); ok {
 		if r.kind == recDeleteGroup {
-			return exec(ctx, s.stmts.deleteGroup, row.Name)
+			return exec(ctx, s.stmts.deleteGroup, row.Region, row.Name)
 		}
 		text, err := json.Marshal(row)
 		if err != nil {
 			return err
 		}
-		return exec(ctx, s.stmts.putGroup, row.Name, string(text))
+		return exec(ctx, s.stmts.putGroup, row.Region, row.Name, string(text))
 	}
 	one := r.data.(fullSchedule)
 	if r.kind == recDeleteSchedule {

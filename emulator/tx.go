@@ -94,7 +94,7 @@ func (t *tx) setDelivery(q *queue, m *message, d delivery, now int64) {
 func (t *tx) redrive(from, to *queue, m *message, now int64) {
 	old, oldSource := m.delivery, m.source
 	from.remove(m)
-	m.source = t.e.arn(from.name)
+	m.source = from.arn
 	m.delivery.visibleAt = now
 	m.delivery.inFlight = false
 	to.insert(m, now)

@@ -16,12 +16,16 @@ import (
 func TestScheduler(t *testing.T) {
 	t.Parallel()
 	config := testenv.LocalStack(t)
+	elsewhere := config.Copy()
+	elsewhere.Region = "eu-west-1"
 	const (
 		unchecked = "LocalStack does not check this"
 		neverDue  = "LocalStack never fires: there is nothing to wait for"
 	)
 	schedulertest.Run(t, schedulertest.Harness{
-		API: scheduler.NewFromConfig(config), Queues: sqs.NewFromConfig(config), Known: conformance.Known{
+		API: scheduler.NewFromConfig(config), Queues: sqs.NewFromConfig(config),
+		Elsewhere: &schedulertest.Harness{API: scheduler.NewFromConfig(elsewhere), Queues: sqs.NewFromConfig(elsewhere)},
+		Known: conformance.Known{
 			Deviations: map[string]string{
 				"DefaultsAreFilledIn":      "LocalStack leaves ActionAfterCompletion empty",
 				"UpdateReplacesEverything": "LocalStack leaves the state empty",
@@ -61,6 +65,7 @@ func TestScheduler(t *testing.T) {
 				"FiresAUniversalTarget": neverDue,
 				"FiresABatch":           neverDue,
 				"DeadLetter":            neverDue,
+				"FiresInAnotherRegion":  neverDue,
 			},
 		},
 	})

@@ -18,8 +18,11 @@ func TestSQS(t *testing.T) {
 		unchecked = "LocalStack does not check this value"
 		notParsed = "LocalStack stores the policy without looking at its target"
 	)
+	config := testenv.LocalStack(t)
+	elsewhere := config.Copy()
+	elsewhere.Region = "eu-west-1"
 	sqstest.Run(t, sqstest.Harness{
-		API: sqs.NewFromConfig(testenv.LocalStack(t)),
+		API: sqs.NewFromConfig(config), Elsewhere: sqs.NewFromConfig(elsewhere),
 		Known: conformance.Known{Deviations: map[string]string{
 			"AttributeRanges/VisibilityTimeout":             unchecked,
 			"AttributeRanges/MaximumMessageSize":            unchecked,
@@ -52,6 +55,9 @@ func TestSQS(t *testing.T) {
 			"QueueByName/DeleteQueue":        "LocalStack fails with InternalError",
 			"UnknownQueue/an_unknown_name":   "LocalStack fails with InternalError at DeleteQueue",
 			"MoveTaskRefused/names_for_ARNs": "LocalStack fails with InternalError",
+
+			"RegionsOfPolicies/into_another_region": notParsed,
+			"RegionsOfMoveTasks/of_another_region":  "LocalStack looks in all regions",
 
 			"SendBatchSendersFault":       "LocalStack sets SenderFault on no entry",
 			"VisibilityBeyondTwelveHours": "LocalStack has no limit on the sum of extensions",

@@ -27,8 +27,12 @@ func TestScheduler(t *testing.T) {
 		noTokens  = "MiniStack has no tokens"
 		noPages   = "MiniStack gives no token for the next page"
 	)
+	elsewhere := config.Copy()
+	elsewhere.Region = "eu-west-1"
 	schedulertest.Run(t, schedulertest.Harness{
-		API: scheduler.NewFromConfig(config), Queues: sqs.NewFromConfig(config), Known: conformance.Known{
+		API: scheduler.NewFromConfig(config), Queues: sqs.NewFromConfig(config),
+		Elsewhere: &schedulertest.Harness{API: scheduler.NewFromConfig(elsewhere), Queues: sqs.NewFromConfig(elsewhere)},
+		Known: conformance.Known{
 			Deviations: map[string]string{
 				"CreateAgainWithToken": noTokens,
 				"GroupAgainWithToken":  noTokens,

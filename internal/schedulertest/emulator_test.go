@@ -24,19 +24,24 @@ func TestEmulator(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := open(t, config)
-			schedulertest.Run(t, schedulertest.Harness{API: e.Scheduler(), Queues: e.SQS()})
+			schedulertest.Run(t, schedulertest.Harness{API: e.Scheduler(), Queues: e.SQS(), Elsewhere: &schedulertest.Harness{
+				API: e.Scheduler().In("eu-west-1"), Queues: e.SQS().In("eu-west-1"),
+			}})
 		})
 	}
 	t.Run("through a socket", func(t *testing.T) {
 		t.Parallel()
 		server := httptest.NewServer(open(t, emulator.Config{}).Handler())
 		t.Cleanup(server.Close)
-		config := aws.Config{
-			Region:       "us-east-1",
-			BaseEndpoint: &server.URL,
-			Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
+		harness := func(region string) schedulertest.Harness {
+			config := aws.Config{
+				Region: region, BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+			}
+			return schedulertest.Harness{API: scheduler.NewFromConfig(config), Queues: sqs.NewFromConfig(config)}
 		}
-		schedulertest.Run(t, schedulertest.Harness{API: scheduler.NewFromConfig(config), Queues: sqs.NewFromConfig(config)})
+		here, there := harness("eu-west-1"), harness("us-east-1")
+		here.Elsewhere = &there
+		schedulertest.Run(t, here)
 	})
 }
 

@@ -51,6 +51,8 @@ type Harness struct {
 	// API and Queues are shared by all tests of the suite, which run at the same time.
 	API    API
 	Queues Queues
+	// Elsewhere is the same backend for clients of another region; without it what regions have to do with each other is not tried.
+	Elsewhere *Harness
 	conformance.Known
 }
 
@@ -60,7 +62,7 @@ const atOnce = 24
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	var tests []conformance.Test
-	for _, part := range [][]func(*check){scheduleTests, groupTests, refusalTests, firingTests} {
+	for _, part := range [][]func(*check){scheduleTests, groupTests, refusalTests, firingTests, regionTests} {
 		for _, test := range part {
 			tests = append(tests, conformance.Test{
 				Name: conformance.Name(test), Run: func(c *conformance.Case) { test(&check{c, &h}) },

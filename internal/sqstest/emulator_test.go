@@ -31,18 +31,20 @@ func TestEmulator(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sqstest.Run(t, sqstest.Harness{API: open(t, test.config).SQS(), Known: test.known})
+			c := open(t, test.config).SQS()
+			sqstest.Run(t, sqstest.Harness{API: c, Elsewhere: c.In("eu-west-1"), Known: test.known})
 		})
 	}
 	t.Run("through a socket", func(t *testing.T) {
 		t.Parallel()
 		server := httptest.NewServer(open(t, emulator.Config{}).Handler())
 		t.Cleanup(server.Close)
-		sqstest.Run(t, sqstest.Harness{Known: choices, API: sqs.NewFromConfig(aws.Config{
-			Region:       "us-east-1",
-			BaseEndpoint: &server.URL,
-			Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
-		})})
+		client := func(region string) *sqs.Client {
+			return sqs.NewFromConfig(aws.Config{
+				Region: region, BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+			})
+		}
+		sqstest.Run(t, sqstest.Harness{API: client("eu-west-1"), Elsewhere: client("us-east-1"), Known: choices})
 	})
 }
 

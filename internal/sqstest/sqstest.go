@@ -48,6 +48,9 @@ type API interface {
 type Harness struct {
 	// API is shared by all tests of the suite, which run at the same time.
 	API API
+	// Elsewhere is the same backend for a client of another region; without it what regions have to do with each other is not
+	// tried.
+	Elsewhere API
 	// Prefix begins every queue's name, so that two runs on one endpoint do not meet. Each queue
 	// gets a random part as well. At most 20 characters; the default is "conf".
 	Prefix string
@@ -76,7 +79,7 @@ func suite() []func(*check) {
 	var all []func(*check)
 	for _, part := range [][]func(*check){
 		queueTests, attributeTests, messageTests, messageAttributeTests, limitTests, batchTests,
-		delayTests, visibilityTests, longPollTests, deadLetterTests, moveTaskTests, concurrencyTests,
+		delayTests, visibilityTests, longPollTests, deadLetterTests, moveTaskTests, concurrencyTests, regionTests,
 	} {
 		all = append(all, part...)
 	}

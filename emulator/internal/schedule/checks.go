@@ -95,14 +95,14 @@ func OneOf[E ~string](c *Checks, value E, member string, known []E) {
 	c.fail(value, member, "satisfy enum value set: %v", known)
 }
 
-// The patterns of the API reference.
+// The patterns of the API reference, but that a partition may have two hyphens, as aws-us-gov has.
 const (
 	namePattern  = `^[0-9a-zA-Z-_.]+$`
 	tokenPattern = `^[a-zA-Z0-9-_]+$`
-	rolePattern  = `^arn:aws(-[a-z]+)?:iam::\d{12}:role\/[\w+=,.@\/-]+$`
-	queuePattern = `^arn:aws(-[a-z]+)?:sqs:[a-z0-9\-]+:\d{12}:[a-zA-Z0-9\-_]+$`
-	kmsPattern   = `^arn:aws(-[a-z]+)?:kms:[a-z0-9\-]+:\d{12}:(key|alias)\/[0-9a-zA-Z-_]*$`
-	groupPattern = `^arn:aws(-[a-z]+)?:scheduler:[a-z0-9\-]+:\d{12}:schedule-group\/[0-9a-zA-Z-_.]+$`
+	rolePattern  = `^arn:aws(-[a-z]+)*:iam::\d{12}:role\/[\w+=,.@\/-]+$`
+	queuePattern = `^arn:aws(-[a-z]+)*:sqs:[a-z0-9\-]+:\d{12}:[a-zA-Z0-9\-_]+$`
+	kmsPattern   = `^arn:aws(-[a-z]+)*:kms:[a-z0-9\-]+:\d{12}:(key|alias)\/[0-9a-zA-Z-_]*$`
+	groupPattern = `^arn:aws(-[a-z]+)*:scheduler:[a-z0-9\-]+:\d{12}:schedule-group\/[0-9a-zA-Z-_.]+$`
 )
 
 // Name checks the name of a schedule or a group, which must be there.

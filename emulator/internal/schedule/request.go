@@ -3,6 +3,7 @@ package schedule
 import (
 	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,12 @@ const (
 const (
 	universalPrefix = "arn:aws:scheduler:::aws-sdk:"
 	queuePrefix     = "arn:aws:sqs:"
+)
+
+// The same in all partitions: aws, aws-cn, aws-us-gov.
+var (
+	universalARN = regexp.MustCompile(`^arn:aws(-[a-z]+)*:scheduler:::aws-sdk:`)
+	queueARN     = regexp.MustCompile(`^arn:aws(-[a-z]+)*:sqs:[^:]*:[^:]*:[^:]*$`)
 )
 
 // Request is what a firing sends: an SQS operation and its input as JSON.
@@ -93,7 +100,7 @@ func (a *Attempt) defaultInput() string {
 
 // universal gives the operation of a universal target of SQS.
 func universal(arn string) (operation string, ok bool) {
-	switch strings.TrimPrefix(arn, universalPrefix) {
+	switch universalARN.ReplaceAllString(arn, "") {
 	case "sqs:sendMessage":
 		return SendMessage, true
 	case "sqs:sendMessageBatch":
@@ -116,7 +123,7 @@ func checkTarget(target *types.Target) error {
 	arn := aws.ToString(target.Arn)
 	operation, ok := universal(arn)
 	if !ok {
-		if strings.HasPrefix(arn, queuePrefix) && strings.Count(arn, ":") == 5 {
+		if queueARN.MatchString(arn) {
 			return nil
 		}
 		return invalid("Provided Arn is not in correct format. The emulator fires at queues (%sREGION:ACCOUNT:NAME) and at "+
