@@ -104,7 +104,7 @@ func newSite(ctx context.Context, store, profile string) (_ *site, err error) {
 func (s *site) core(ctx context.Context, profile string, args ...string) (*process, error) {
 	args = append([]string{"core", profile}, args...)
 	return startWith(ctx, []string{
-		"AWS_ENDPOINT_URL=" + s.endpoint.where.SQS, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=bench", "AWS_SECRET_ACCESS_KEY=bench",
+		"AWS_ENDPOINT_URL_SQS=" + s.endpoint.where.SQS, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=bench", "AWS_SECRET_ACCESS_KEY=bench",
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "CORE_STATE_DIR=" + s.dir, "CORE_RESULTS=" + s.results, "CORE_LOG_LEVEL=warn",
 	}, args...)
 }

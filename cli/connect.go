@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,15 +25,18 @@ import (
 // not answer elsewhere.
 const credentialsTimeout = 10 * time.Second
 
-// localRegion is what the embedded endpoint calls its own.
-const localRegion = "us-east-1"
+// localRegion is the region in which --local works: the environment's, as that of every AWS program, so that those of the
+// developer's own find the same queues. It is us-east-1 where the environment has none.
+func localRegion() string {
+	return cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), "us-east-1")
+}
 
 // awsConfig is what the flags and the SDK's own chain say about AWS. Nothing is guessed: without --local, a missing
 // region or missing credentials are errors.
 func (p *program) awsConfig(ctx context.Context) (aws.Config, error) {
 	if p.settings.local {
 		return aws.Config{
-			Region:       localRegion,
+			Region:       localRegion(),
 			BaseEndpoint: aws.String("http://" + p.settings.localAddr),
 			Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
 		}, nil

@@ -55,28 +55,29 @@ const devVisibility = 10 * time.Second
 
 // dev works the embedded queue in the same process, through the very client that AWS gets, and serves the HTTP API.
 func (p *program) dev(ctx context.Context, em *emulator.Emulator, addr string, cfg sqsqueue.WorkerConfig, function functionFlags) error {
-	client, err := sqsqueue.New(em.SQS(), sqsqueue.Config{Prefix: p.settings.prefix, Logger: p.logger()})
+	queues, events := em.SQS().In(localRegion()), em.Scheduler().In(localRegion())
+	client, err := sqsqueue.New(queues, sqsqueue.Config{Prefix: p.settings.prefix, Logger: p.logger()})
 	if err != nil {
 		return &usageError{err: err}
 	}
 	if _, err := sqsqueue.Apply(ctx, client, p.registry); err != nil {
 		return err
 	}
-	if err := p.applyLocal(ctx, em.Scheduler(), client); err != nil {
+	if err := p.applyLocal(ctx, events, client); err != nil {
 		return err
 	}
 	return p.withAnyStore(ctx, func(store results.Store) error {
-		return p.serveAPI(ctx, apiSite{queues: em.SQS(), events: em.Scheduler(), ages: em, store: store, addr: addr, pages: true}, func(ctx context.Context) error {
+		return p.serveAPI(ctx, apiSite{queues: queues, events: events, ages: queues, store: store, addr: addr, pages: true}, func(ctx context.Context) error {
 			if function.lambda {
-				return p.workByFunction(ctx, em, client, function, cfg, func() { p.welcome(addr, cfg, p.describeFunction(function)) })
+				return p.workByFunction(ctx, em, client, function, cfg, func() { p.welcome(em, addr, cfg, p.describeFunction(function)) })
 			}
-			return p.work(ctx, em.SQS(), store, cfg, func() { p.welcome(addr, cfg, "") })
+			return p.work(ctx, queues, store, cfg, func() { p.welcome(em, addr, cfg, "") })
 		})
 	})
 }
 
 // welcome says in a few lines what is running and what to try next; by is what works the queues, if not this process.
-func (p *program) welcome(addr string, cfg sqsqueue.WorkerConfig, by string) {
+func (p *program) welcome(em *emulator.Emulator, addr string, cfg sqsqueue.WorkerConfig, by string) {
 	var names []string
 	for _, t := range p.registry.Tasks() {
 		names = append(names, t.Info().Name)
@@ -91,12 +92,17 @@ func (p *program) welcome(addr string, cfg sqsqueue.WorkerConfig, by string) {
 			p.say("  periodic  %s: %s, next %s", row.Task, row.Schedule, clock(row.Next[0]))
 		}
 	}
-	p.say("  endpoint  http://%s (SQS, for any AWS client)", p.settings.localAddr)
+	p.say("  endpoint  http://%s (SQS and EventBridge Scheduler, queues of %s)", p.settings.localAddr, localRegion())
 	p.say("  HTTP API  http://%s (described at /openapi.json)", addr)
 	if p.web != nil {
 		p.say("  pages     http://%s/", addr)
 	}
 	p.say("  state     %s (survives restarts)", StateDir())
+	for _, region := range em.Regions() {
+		if region != localRegion() {
+			p.say("            It has queues of %s too, which AWS_REGION=%s shows.", region, region)
+		}
+	}
 	p.say("Try in another terminal:\n  %s %s", p.name, p.tryNext())
 	p.say("Stop with Ctrl-C.")
 }

@@ -78,7 +78,7 @@ func (p *program) function(f functionFlags) (*lambda.Process, error) {
 	// The developer's own variables are there for the tasks; those of AWS are what is said here.
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
 	env = append(env,
-		"AWS_ENDPOINT_URL_SQS=http://"+p.settings.localAddr, "AWS_REGION="+localRegion,
+		"AWS_ENDPOINT_URL_SQS=http://"+p.settings.localAddr, "AWS_REGION="+localRegion(),
 		"AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_LAMBDA_LOG_LEVEL="+strings.ToUpper(p.settings.logLevel),
 		"CORE_STATE_DIR="+state, "CORE_RESULTS="+p.settings.results,
 	)
@@ -124,7 +124,7 @@ func (p *program) workByFunction(ctx context.Context, em *emulator.Emulator, cli
 		if err != nil {
 			return err
 		}
-		m, err := lambda.NewMapping(ctx, em.SQS(), function, lambda.Config{
+		m, err := lambda.NewMapping(ctx, em.SQS().In(localRegion()), function, lambda.Config{
 			QueueURL: url, BatchSize: f.batch, Window: f.window, MaxConcurrency: cfg.Concurrency,
 			Timeout: functionTimeout(spec), Logger: p.logger(),
 		})

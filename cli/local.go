@@ -41,8 +41,9 @@ func (p *program) localCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.serveLocal(cmd.Context(), flags, func(ctx context.Context, _ *emulator.Emulator) error {
-				p.say("serving SQS and EventBridge Scheduler on http://%s, state in %s", p.settings.localAddr, StateDir())
-				p.say("use it with --local, or with any AWS client: AWS_ENDPOINT_URL=http://%s", p.settings.localAddr)
+				at := "http://" + p.settings.localAddr
+				p.say("serving SQS and EventBridge Scheduler on %s, state in %s", at, StateDir())
+				p.say("use it with --local, or from an AWS SDK or tool: AWS_ENDPOINT_URL_SQS=%s AWS_ENDPOINT_URL_SCHEDULER=%s", at, at)
 				return health.serve(ctx, func(ctx context.Context) error {
 					<-ctx.Done()
 					return nil

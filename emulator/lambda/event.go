@@ -14,22 +14,30 @@ import (
 	"github.com/google/uuid"
 )
 
-// FunctionARN is what invocations are told of the function.
-const FunctionARN = "arn:aws:lambda:us-east-1:000000000000:function:local"
+// functionARN is what invocations are told of the function: it is where its queue is.
+func functionARN(queueARN string) string {
+	part := strings.Split(queueARN, ":") // arn:PARTITION:sqs:REGION:ACCOUNT:NAME
+	if len(part) != 6 {
+		return "arn:aws:lambda:us-east-1:000000000000:function:local"
+	}
+	return strings.Join([]string{"arn", part[1], "lambda", part[3], part[4], "function", "local"}, ":")
+}
 
 // A Request is one invocation. Its deadline is that of the context it comes with.
 type Request struct {
 	ID      string
 	Payload []byte
+	// FunctionARN is what the function is told that it is called.
+	FunctionARN string
 	// Trace is the X-Ray header.
 	Trace string
 }
 
-func newRequest(payload []byte) Request {
+func newRequest(queueARN string, payload []byte) Request {
 	id := uuid.New()
 	trace := strings.ReplaceAll(uuid.NewString(), "-", "")
 	return Request{
-		ID: id.String(), Payload: payload,
+		ID: id.String(), Payload: payload, FunctionARN: functionARN(queueARN),
 		Trace: fmt.Sprintf("Root=1-%s-%s;Parent=%s;Sampled=0", trace[:8], trace[8:], strings.ReplaceAll(id.String(), "-", "")[:16]),
 	}
 }
@@ -45,7 +53,7 @@ type inProcess struct{ handler lambda.Handler }
 func InProcess(h lambda.Handler) Function { return inProcess{h} }
 
 func (f inProcess) Invoke(ctx context.Context, r Request) ([]byte, error) {
-	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: r.ID, InvokedFunctionArn: FunctionARN})
+	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: r.ID, InvokedFunctionArn: r.FunctionARN})
 	ctx = context.WithValue(ctx, "x-amzn-trace-id", r.Trace) //nolint:staticcheck // aws-lambda-go's own key
 	type answer struct {
 		payload []byte

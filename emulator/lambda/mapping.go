@@ -200,7 +200,7 @@ func (m *Mapping) invoke(ctx context.Context, batch []types.Message) {
 	}
 	call, cancel := context.WithTimeout(ctx, m.cfg.Timeout)
 	defer cancel()
-	answer, err := m.function.Invoke(call, newRequest(payload))
+	answer, err := m.function.Invoke(call, newRequest(m.arn, payload))
 	if err == nil && !m.cfg.WholeBatches {
 		batch, err = worked(batch, answer)
 	}

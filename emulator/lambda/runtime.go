@@ -217,7 +217,7 @@ func (e *environment) next(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Lambda-Runtime-Aws-Request-Id", i.ID)
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(i.deadline.UnixMilli(), 10))
-		h.Set("Lambda-Runtime-Invoked-Function-Arn", FunctionARN)
+		h.Set("Lambda-Runtime-Invoked-Function-Arn", i.FunctionARN)
 		h.Set("Lambda-Runtime-Trace-Id", i.Trace)
 		h.Set("Content-Type", "application/json")
 		_, _ = w.Write(i.Payload) // a process that is gone is seen by its exit

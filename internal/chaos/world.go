@@ -129,7 +129,8 @@ func (w *world) awaitQueue(ctx context.Context) error {
 func (w *world) service(name, role string, args ...string) *service {
 	env := []string{
 		roleVar + "=" + role, "CORE_STATE_DIR=" + w.Dir, "CORE_LOG_LEVEL=warn", "CORE_QUEUE_PREFIX=" + w.prefix, "CORE_RESULTS=" + w.results(),
-		"AWS_ENDPOINT_URL=http://" + w.addr, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
+		"AWS_ENDPOINT_URL_SQS=http://" + w.addr, "AWS_ENDPOINT_URL_SCHEDULER=http://" + w.addr,
+		"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 	}
 	return &service{name: name, dir: w.Dir, env: env, args: args}
 }

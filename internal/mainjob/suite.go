@@ -185,6 +185,8 @@ func (w *World) API() (api *sqs.Client, prefix string) {
 			cfg.BaseEndpoint = aws.String("http://" + value)
 		case "AWS_ENDPOINT_URL":
 			cfg.BaseEndpoint = aws.String(value)
+		case "AWS_REGION":
+			cfg.Region = value
 		case "CORE_QUEUE_PREFIX":
 			prefix = value
 		}

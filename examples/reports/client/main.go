@@ -1,7 +1,7 @@
 // Command client enqueues reports from a process of its own, as a web server would: it needs the tasks' definitions and
 // a queue, and neither their files nor a worker.
 //
-// It finds SQS as every AWS program does (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL and so on), and the queues by
+// It finds SQS as every AWS program does (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_SQS and so on), and the queues by
 // CORE_QUEUE_PREFIX. It prints the ID of each job on a line of its own.
 package main
 
