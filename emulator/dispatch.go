@@ -105,7 +105,8 @@ func run[In, Out any](ctx context.Context, body []byte, op func(context.Context,
 func faultUnknownOperation(target string) error {
 	if target == "" {
 		return newFault(coralPrefix+"UnknownOperationException", "", "The request has no X-Amz-Target header. This "+
-			"endpoint speaks the AWS JSON 1.0 protocol of Amazon SQS.")
+			"endpoint speaks the AWS JSON 1.0 protocol of Amazon SQS, as AWS's SDKs since November 2023 do, and not the query "+
+			"protocol of before.")
 	}
 	return newFault(coralPrefix+"UnknownOperationException", "", "Unknown operation: %s", target)
 }

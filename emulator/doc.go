@@ -1,6 +1,6 @@
 // Package emulator is Amazon SQS's standard queues and EventBridge Scheduler in process: the same operations, limits,
-// error codes and timing as the services, kept in memory or in one SQLite file, with the AWS protocols in front for any
-// AWS SDK or CLI.
+// error codes and timing as the services, kept in memory or in one SQLite file, with the AWS protocols in front for
+// AWS's SDKs and tools since November 2023.
 //
 // [Open] starts one. [Emulator.SQS] and [Emulator.Scheduler] give objects with the methods of *sqs.Client and
 // *scheduler.Client, so that a program or a test talks to them without a socket; [Emulator.Handler] serves the same
@@ -39,7 +39,8 @@
 //
 // # Where it differs from the services
 //
-//   - The older query protocol (form bodies, XML answers) is not served; SDKs of before November 2023 speak only that.
+//   - The older query protocol (form bodies, XML answers) is not served; SDKs of before November 2023 speak only that. They get an
+//     error in XML that says so.
 //   - FIFO queues are refused with UnsupportedOperation. Signatures, policies and encryption settings are stored and
 //     not enforced. A queue's name can be used again at once after DeleteQueue, where SQS wants 60 seconds,
 //     unless [Config.ReserveNames] is set.

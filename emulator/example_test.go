@@ -36,7 +36,7 @@ func ExampleEmulator_SQS() {
 	// Output: http://127.0.0.1:4560/000000000000/default hello
 }
 
-// Over HTTP any AWS SDK or the AWS CLI can use it, with the endpoint set and any credentials.
+// Over HTTP AWS's SDKs and the AWS CLI can use it, with the endpoint set and any credentials.
 func ExampleEmulator_Handler() {
 	e, err := emulator.Open(emulator.Config{})
 	if err != nil {

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -82,6 +83,14 @@ var queryError = regexp.MustCompile(`^[A-Za-z.]+;Sender$`)
 // status of 500 would be a fault of ours.
 func wellFormed(t *testing.T, w *httptest.ResponseRecorder) {
 	t.Helper()
+	if strings.HasPrefix(w.Header().Get("Content-Type"), "text/xml") {
+		var answer errorResponse
+		if err := xml.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Type != "Sender" || answer.Code == "" || answer.Message == "" ||
+			w.Code < 400 || w.Code > 499 {
+			t.Errorf("%d %s: %v", w.Code, w.Body, err)
+		}
+		return
+	}
 	var answer map[string]json.RawMessage
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer == nil {
 		t.Errorf("%d %q: %v", w.Code, w.Body, err)
@@ -141,7 +150,8 @@ func FuzzHandler(f *testing.F) {
 	for _, headers := range []string{
 		"Method: GET\nPath: /_core/health", "Method: HEAD\nPath: /_core/health?x", "Path: /_core/health", "Method: DELETE\nPath: /_core/", "Path: /000000000000/jobs",
 		"Content-Type: application/x-www-form-urlencoded", "Content-Type: application/json", "Content-Type: ;", "X-Amz-Target: DynamoDB_20120810.ListTables",
-		"X-Amz-Target: ", "Host: evil.example", "Host: ", "Host: [::1", "Origin: null", "Origin: http://127.0.0.1:4560", "Sec-Fetch-Site: same-site", "X-Amzn-Trace-Id: \x00", "Method: GET\nPath: /schedules",
+		"X-Amz-Target: ", "X-Amz-Target: \nContent-Type: application/x-www-form-urlencoded", "X-Amz-Target: \nMethod: GET\nPath: /1/q?Action=\x00",
+		"X-Amz-Target: \nContent-Type: application/x-www-form-urlencoded\nHost: \xff<&", "Host: evil.example", "Host: ", "Host: [::1", "Origin: null", "Origin: http://127.0.0.1:4560", "Sec-Fetch-Site: same-site", "X-Amzn-Trace-Id: \x00", "Method: GET\nPath: /schedules",
 		"Authorization: AWS4-HMAC-SHA256 Credential=K/20261127/us-east-1/sqs/aws4_request, Signature=0", "Path: /queue/eu-west-1/000000000000/jobs",
 		"Authorization: AWS4-HMAC-SHA256 Credential=K/20261127/eu-west-1/sqs/aws4_request, Signature=0", "Path: /?X-Amz-Credential=K/1/US/sqs/aws4_request",
 	} {

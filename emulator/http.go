@@ -40,11 +40,14 @@ func (e *Emulator) Handler() http.Handler {
 			return
 		}
 		out, err := e.serve(w, r)
-		if err != nil {
+		switch {
+		case err == nil:
+			writeOutput(w, out)
+		case isQuery(r):
+			writeQueryError(w, err)
+		default:
 			writeError(w, err)
-			return
 		}
-		writeOutput(w, out)
 	})
 }
 
@@ -52,6 +55,9 @@ func (e *Emulator) Handler() http.Handler {
 func (e *Emulator) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err := e.guard(r); err != nil {
 		return nil, err
+	}
+	if isQuery(r) {
+		return nil, faultUnknownOperation("")
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)

@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -170,6 +171,63 @@ func TestProtocolErrors(t *testing.T) {
 				t.Error("a web page is let in")
 			}
 		})
+	}
+}
+
+// A client of the query protocol gets the words that others get, in the form that it reads.
+func TestQueryProtocolIsRefusedInXML(t *testing.T) {
+	t.Parallel()
+	h := open(t, emulator.Config{}).Handler()
+	form := "Action=SendMessage&Version=2012-11-05&QueueUrl=http%3A%2F%2Fh%2F000000000000%2Fq&MessageBody=x"
+	for name, test := range map[string]struct {
+		method, path, body, kind string
+		change                   func(*http.Request)
+		status                   int
+		code, says               string
+	}{
+		"a form":                  {"POST", "/", form, "application/x-www-form-urlencoded", nil, 400, "UnknownOperationException", "not the query protocol"},
+		"with a charset":          {"POST", "/", form, "application/x-www-form-urlencoded; charset=utf-8", nil, 400, "UnknownOperationException", "JSON 1.0"},
+		"on a queue's path":       {"POST", "/000000000000/q", form, "application/x-www-form-urlencoded", nil, 400, "UnknownOperationException", "JSON 1.0"},
+		"a URL":                   {"GET", "/000000000000/q?" + form, "", "", nil, 400, "UnknownOperationException", "JSON 1.0"},
+		"a URL of another region": {"GET", "/queue/eu-west-1/000000000000/q?Action=ReceiveMessage", "", "", nil, 400, "UnknownOperationException", "JSON 1.0"},
+		"another host": {"POST", "/", form, "application/x-www-form-urlencoded", func(r *http.Request) { r.Host = "<evil>.example" }, 403,
+			"AccessDeniedException", `The host "<evil>.example" is not served.`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequest(test.method, "http://127.0.0.1:4560"+test.path, strings.NewReader(test.body))
+			if test.kind != "" {
+				r.Header.Set("Content-Type", test.kind)
+			}
+			if test.change != nil {
+				test.change(r)
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			var answer struct {
+				XMLName xml.Name `xml:"http://queue.amazonaws.com/doc/2012-11-05/ ErrorResponse"`
+				Error   struct {
+					Type, Code, Message string
+					Detail              *string
+				}
+				ID string `xml:"RequestId"`
+			}
+			if err := xml.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+				t.Fatalf("%v in %s", err, w.Body)
+			}
+			if w.Code != test.status || w.Header().Get("Content-Type") != "text/xml" || answer.Error.Type != "Sender" || answer.Error.Code != test.code ||
+				!strings.Contains(answer.Error.Message, test.says) || answer.Error.Detail == nil || answer.ID == "" || answer.ID != w.Header().Get("X-Amzn-Requestid") {
+				t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+			}
+			if !strings.HasPrefix(w.Body.String(), "<?xml") {
+				t.Errorf("no declaration in %s", w.Body)
+			}
+		})
+	}
+	// JSON clients get JSON, also on a queue's path.
+	w := post(h, "ListQueues", "{}", func(r *http.Request) { r.URL.Path = "/000000000000/q"; r.URL.RawQuery = "Action=ListQueues" })
+	if w.Code != http.StatusOK || w.Body.String() != "{}" {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
 
