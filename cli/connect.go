@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -31,10 +32,21 @@ func localRegion() string {
 	return cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), "us-east-1")
 }
 
+// checkLocalRegion refuses a region that no ARN can have.
+func checkLocalRegion() error {
+	if r := localRegion(); strings.Trim(r, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return usagef("the region %q is invalid: set AWS_REGION to one such as eu-west-1, or to none for us-east-1", r)
+	}
+	return nil
+}
+
 // awsConfig is what the flags and the SDK's own chain say about AWS. Nothing is guessed: without --local, a missing
 // region or missing credentials are errors.
 func (p *program) awsConfig(ctx context.Context) (aws.Config, error) {
 	if p.settings.local {
+		if err := checkLocalRegion(); err != nil {
+			return aws.Config{}, err
+		}
 		return aws.Config{
 			Region:       localRegion(),
 			BaseEndpoint: aws.String("http://" + p.settings.localAddr),

@@ -28,7 +28,7 @@ func (p *program) devCommand() *cobra.Command {
 		Short: "Run everything in one process on the embedded queue, with nothing to install",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := errors.Join(worker.parse(), function.parse(args)); err != nil {
+			if err := errors.Join(worker.parse(), function.parse(args), checkLocalRegion()); err != nil {
 				return err
 			}
 			if err := checkLoopback(addr, endpoint.allowRemote && os.Getenv(tokenVar) != ""); err != nil {

@@ -113,6 +113,18 @@ func TestDevWorksInTheRegionOfItsEnvironment(t *testing.T) {
 	}
 }
 
+func TestLocalRegionIsChecked(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"dev"}, {"queues", "list", "--local"}, {"enqueue", "--local", "note"}} {
+		w := mainjob.New(t)
+		w.Env = append(w.Env, "AWS_REGION=EU West")
+		code, _, stderr := w.Run(t, "", args...)
+		if code != 2 || !strings.Contains(stderr, `the region "EU West" is invalid: set AWS_REGION to one such as eu-west-1`) {
+			t.Errorf("%v: exit code %d, %s", args, code, stderr)
+		}
+	}
+}
+
 // What core local prints sends only to it what it serves: a program's requests to other services go on to where they went.
 func TestLocalSaysWhatItServes(t *testing.T) {
 	t.Parallel()

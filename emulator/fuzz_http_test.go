@@ -229,6 +229,14 @@ func FuzzRest(f *testing.F) {
 	}
 	f.Add("POST", "/schedules/new", scheduleJSON, "Content-Type: text/plain")
 	f.Add("DELETE", "/schedules/one", "", "Origin: http://evil.example")
+	for _, path := range []string{"/schedules/one", "/schedules/one?groupName=default", "/schedule-groups/app", "/schedules"} {
+		for _, region := range []string{"eu-west-1", "us-east-1", "EU", ""} {
+			headers := "Authorization: AWS4-HMAC-SHA256 Credential=K/20261127/" + region + "/scheduler/aws4_request, Signature=0"
+			for _, method := range []string{"GET", "POST", "DELETE"} {
+				f.Add(method, path, scheduleJSON, headers)
+			}
+		}
+	}
 	f.Fuzz(func(t *testing.T, method, path, body, headers string) {
 		if !strings.HasPrefix(path, "/schedule") && !strings.HasPrefix(path, "/tags") {
 			t.Skip()
@@ -260,14 +268,20 @@ func FuzzRest(f *testing.F) {
 		}
 		e.checkDefinitions(t)
 		listed := 0
-		s, in := e.Scheduler(), &scheduler.ListSchedulesInput{MaxResults: aws.Int32(1)}
-		for ok := true; ok; ok = in.NextToken != nil {
-			out, err := s.ListSchedules(t.Context(), in)
-			if err != nil {
-				t.Fatal(err)
+		regions := map[string]bool{}
+		for arn := range after {
+			regions[strings.Split(arn, ":")[3]] = true
+		}
+		for region := range regions {
+			s, in := e.Scheduler().In(region), &scheduler.ListSchedulesInput{MaxResults: aws.Int32(1)}
+			for ok := true; ok; ok = in.NextToken != nil {
+				out, err := s.ListSchedules(t.Context(), in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				listed += len(out.Schedules)
+				in.NextToken = out.NextToken
 			}
-			listed += len(out.Schedules)
-			in.NextToken = out.NextToken
 		}
 		if listed != len(after) {
 			t.Errorf("%d schedules are listed of %d", listed, len(after))

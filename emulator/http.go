@@ -22,8 +22,8 @@ const (
 )
 
 // Handler serves the queues over the AWS JSON 1.0 protocol, the schedules over REST-JSON (under /schedules,
-// /schedule-groups and /tags), and GET /_core/health. Signatures are not checked, so whoever reaches the port can use
-// them; requests that a web page could make are refused: those whose Host is neither loopback nor in
+// /schedule-groups and /tags), and GET /_core/health. Of a signature only the region is looked at, so whoever reaches the port
+// can use them; requests that a web page could make are refused: those whose Host is neither loopback nor in
 // [Config.AllowedHosts], those with a foreign Origin, and those that lack what a browser does not send across origins
 // unasked: an X-Amz-Target header or, for schedules, the content type of JSON.
 func (e *Emulator) Handler() http.Handler {
