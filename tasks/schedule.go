@@ -10,7 +10,7 @@ import (
 // A Schedule is when a periodic task runs, and how it is fired: [Info] has it. Its methods say the same for everything
 // that fires tasks.
 type Schedule struct {
-	// Cron is the cron expression as written, or empty for an interval.
+	// Cron is the cron expression as written, but with single blanks, or empty for an interval.
 	Cron string
 	// Every is the interval, or 0 where there is a cron expression.
 	Every time.Duration

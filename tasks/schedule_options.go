@@ -36,6 +36,10 @@ func (o scheduleOption) periodic(p *periodicSettings) { o(p) }
 // @daily, @midnight, @weekly, @monthly, @yearly and @annually. When both fields of days are restricted, a day that
 // matches either is due; a field that begins with "*" does not count as restricted, as in Vixie cron.
 //
+// Of EventBridge's own there are, each alone in its field, L (the last day of the month), LW (its last working day, Monday
+// to Friday), 15W (the working day nearest to the 15th, within the month), and as day of week 5L (the last Friday) and
+// FRI#2 or 5#2 (the second). Days count as in Unix, not as in EventBridge. A month without such a day is left out.
+//
 // Times are those of the zone given with [In]. A time that a day does not have, when clocks are put forward, is
 // skipped; one that it has twice runs once, the first time: EventBridge's rules. With [Every] beside it, Cron wins.
 func Cron(expr string) PeriodicOption {
@@ -55,8 +59,9 @@ func Every(d time.Duration) PeriodicOption {
 // that the system has is preferred. Intervals have no zone; for them it only says how tools show their times.
 func In(zone string) PeriodicOption {
 	return scheduleOption(func(p *periodicSettings) {
-		location, err := time.LoadLocation(zone)
-		if err != nil || ofThisMachine(zone) {
+		name := strings.TrimSpace(zone)
+		location, err := time.LoadLocation(name)
+		if err != nil || ofThisMachine(name) {
 			p.def.refuse("In(%q): there is no such time zone; use a name of the IANA time zone database, such as \"America/Sao_Paulo\" or \"UTC\"", zone)
 			return
 		}
@@ -151,7 +156,7 @@ func (s scheduleSettings) compile(d *definition) *Schedule {
 	var err error
 	switch {
 	case s.cron != nil:
-		s.Cron = *s.cron
+		s.Cron = strings.Join(strings.Fields(*s.cron), " ")
 		s.timetable, err = timetable.Cron(s.Cron, s.Location)
 	case s.every != nil:
 		s.Every = *s.every

@@ -7,12 +7,17 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Cron is a cron expression made at random, and what its maker knows of it.
 type Cron struct {
-	// Text is Unix cron as package timetable reads it, Plain what robfig/cron reads as the same.
+	// Text is Unix cron as package timetable reads it, Plain what robfig/cron reads as the same, but for the days where
+	// Due is set.
 	Text, Plain string
+	// Due tells the days where one of the fields is L, LW, 15W, 5L or 5#2, which robfig/cron does not have; it is nil for
+	// other expressions. Only the date of its argument counts.
+	Due func(time.Time) bool
 	// Refused tells that EventBridge has nothing for it.
 	Refused bool
 	// PerDay is how many times of day it names.
@@ -24,6 +29,10 @@ type field struct {
 	text, plain string
 	members     set
 	star        bool // it begins with "*", and so does not count as a restriction of days
+	// due is set where it is a day that depends on the month, and members is empty.
+	due func(time.Time) bool
+	// shortest is the length of the shortest month that can have that day.
+	shortest int
 }
 
 // A set holds small numbers as bits.
@@ -57,6 +66,12 @@ func newCron(r *rand.Rand) Cron {
 		perDay = fields[0].members.size() * fields[1].members.size()
 	}
 	day, weekday := &fields[2], &fields[4]
+	if r.IntN(8) == 0 {
+		*day = specialDay(r)
+	}
+	if r.IntN(8) == 0 {
+		*weekday = specialWeekday(r)
+	}
 	allDays, allWeekdays := day.members.size() == 31, weekday.members.size() == 7
 	either := !day.star && !weekday.star
 	longest := 0
@@ -66,6 +81,9 @@ func newCron(r *rand.Rand) Cron {
 		}
 	}
 	possible := bits.TrailingZeros64(uint64(day.members)) <= longest
+	if day.due != nil {
+		possible = day.shortest <= longest
+	}
 	// robfig/cron takes "*/2,1/2" and "1-31" for restrictions, whatever the other field is.
 	if allDays && !either {
 		day.plain = "*"
@@ -76,6 +94,14 @@ func newCron(r *rand.Rand) Cron {
 	c := Cron{
 		Refused: !either && (!allDays && !allWeekdays || !possible),
 		PerDay:  perDay,
+	}
+	if day.due != nil || weekday.due != nil {
+		dayDue := day.of(func(at time.Time) int { return at.Day() })
+		weekdayDue := weekday.of(func(at time.Time) int { return int(at.Weekday()) })
+		c.Due = func(at time.Time) bool {
+			return dayDue(at) && weekdayDue(at) || either && (dayDue(at) || weekdayDue(at))
+		}
+		day.plain, weekday.plain = "*", "*"
 	}
 	for i, f := range fields {
 		if i > 0 {

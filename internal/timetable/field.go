@@ -41,6 +41,8 @@ func (f *field) all() set { return span(f.min, f.max) }
 
 func (f *field) isDayOfWeek() bool { return f.max == 6 }
 
+func (f *field) isDayOfMonth() bool { return f.max == 31 }
+
 // A word is a piece of an expression, and where it stands.
 type word struct {
 	text string
@@ -63,7 +65,19 @@ func (w word) cut(sep string) (before, after word, found bool) {
 	return word{left, w.pos}, word{right, w.pos + len(left) + len(sep)}, found
 }
 
-// parse reads a field: a list of numbers, ranges and steps.
+// first is the beginning of a word, n bytes long.
+func (w word) first(n int) word { return word{w.text[:n], w.pos} }
+
+// read reads a field: a list, or a day that depends on the month.
+func (f *field) read(w word) (set, monthDay, *fault) {
+	if day, bad := f.parseMonthDay(w); bad != nil || day.form != noDay {
+		return 0, day, bad
+	}
+	s, bad := f.parse(w)
+	return s, monthDay{}, bad
+}
+
+// parse reads a list of numbers, ranges and steps.
 func (f *field) parse(w word) (set, *fault) {
 	var s set
 	for more := true; more; {
@@ -111,6 +125,10 @@ func (f *field) parseRange(w word, hasStep bool) (low, high int, bad *fault) {
 		return f.min, f.max, nil
 	}
 	first, last, isRange := w.cut("-")
+	if isRange && f.isDayOfMonth() && strings.EqualFold(first.text, "L") {
+		return 0, 0, w.fault("EventBridge counts no days back from the last; " +
+			"L is the last day of the month, LW its last working day")
+	}
 	if low, bad = f.parseNumber(first); bad != nil {
 		return 0, 0, bad
 	}
@@ -161,6 +179,9 @@ func (f *field) parseNumber(w word) (int, *fault) {
 	if f.isDayOfWeek() {
 		largest = otherSunday
 	}
+	if bad := f.misplaced(w); bad != nil {
+		return 0, bad
+	}
 	n, ok := digits(w.text)
 	switch {
 	case ok && n >= f.min && n <= largest:
@@ -173,8 +194,6 @@ func (f *field) parseNumber(w word) (int, *fault) {
 		return 0, w.fault("\"?\" is not Unix cron; write \"*\"")
 	case strings.Contains(w.text, "*"):
 		return 0, w.fault("%q is not a number; \"*\" stands alone or before a step", w.text)
-	case strings.ContainsAny(w.text, "LW#"):
-		return 0, w.fault("%q is not Unix cron, which has no L, W and #", w.text)
 	case f.names != nil:
 		return 0, w.fault("%q is neither a number nor a name from %s to %s", w.text, f.names[0], f.names[len(f.names)-1])
 	}

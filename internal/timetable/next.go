@@ -43,9 +43,11 @@ func (c *calendar) daysOf(year int, month time.Month) set {
 	weekday := int(time.Date(year, month, 1, 0, 0, 0, 0, time.UTC).Weekday())
 	week := (c.weekdays>>weekday | c.weekdays<<(7-weekday)) & span(0, 6) // from the first of the month on
 	byWeekday := (week | week<<7 | week<<14 | week<<21 | week<<28) << 1
-	days := c.days & byWeekday
+	byWeekday |= c.weekday.of(year, month)
+	byDay := c.days | c.day.of(year, month)
+	days := byDay & byWeekday
 	if c.either {
-		days = c.days | byWeekday
+		days = byDay | byWeekday
 	}
 	return days & span(1, daysIn(year, month))
 }

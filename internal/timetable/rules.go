@@ -44,8 +44,14 @@ func (t *Timetable) Rules() []Rule {
 type dayFields struct{ day, weekday string }
 
 func (c *calendar) dayFields() []dayFields {
-	byDay := dayFields{list(c.days, &fields[dayField]), "?"}
-	byWeekday := dayFields{"?", list(c.weekdays<<1, &awsWeekday)}
+	byDay := dayFields{c.day.aws(), "?"}
+	if byDay.day == "" {
+		byDay.day = list(c.days, &fields[dayField])
+	}
+	byWeekday := dayFields{"?", c.weekday.aws()}
+	if byWeekday.weekday == "" {
+		byWeekday.weekday = list(c.weekdays<<1, &awsWeekday)
+	}
 	switch {
 	case c.either:
 		if nth := c.nthWeekdays(); nth != nil {
@@ -61,6 +67,9 @@ func (c *calendar) dayFields() []dayFields {
 // nthWeekdays returns the weekdays of those weeks of a month (days 1-7, 8-14 and so on) that the days of the month leave
 // out, or nil where they hold only a part of a week. An expression of EventBridge holds one "#".
 func (c *calendar) nthWeekdays() []dayFields {
+	if c.day.form != noDay || c.weekday.form != noDay {
+		return nil
+	}
 	var rules []dayFields
 	last := c.longestMonth()
 	for week := range 5 {
