@@ -4,55 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 // runtimeAPIVar is set by Lambda to where the Runtime API is.
 const runtimeAPIVar = "AWS_LAMBDA_RUNTIME_API"
-
-// AWSConfig is the configuration that Lambda gives its functions by variables: region, credentials, and where they are
-// set the endpoints (AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_SQS, ...). It reads no files and asks nobody, which keeps the
-// binary small and its start short; a function that needs more of the SDK's chain makes its clients of
-// config.LoadDefaultConfig and passes one as [SQS].
-func AWSConfig() (aws.Config, error) {
-	region := os.Getenv("AWS_REGION")
-	if region == "" {
-		return aws.Config{}, errors.New("no AWS region: AWS_REGION is not set, as it is on Lambda")
-	}
-	credentials := aws.Credentials{
-		AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
-		SessionToken: os.Getenv("AWS_SESSION_TOKEN"), Source: "environment",
-	}
-	if !credentials.HasKeys() {
-		return aws.Config{}, errors.New("no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, as they are on Lambda")
-	}
-	cfg := aws.Config{
-		Region:        region,
-		Credentials:   aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
-		ConfigSources: []any{endpoints{}},
-	}
-	if url := os.Getenv("AWS_ENDPOINT_URL"); url != "" {
-		cfg.BaseEndpoint = aws.String(url)
-	}
-	return cfg, nil
-}
-
-// endpoints is where the SDK's clients look for the endpoint of their service.
-type endpoints struct{}
-
-// GetServiceBaseEndpoint implements the SDK's lookup of AWS_ENDPOINT_URL_<SERVICE>.
-func (endpoints) GetServiceBaseEndpoint(_ context.Context, service string) (string, bool, error) {
-	url := os.Getenv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(service, " ", "_")))
-	return url, url != "", nil
-}
 
 // environment turns variables into options.
 func environment() ([]Option, error) {

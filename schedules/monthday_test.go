@@ -37,16 +37,19 @@ func TestDaysOfTheMonthAreFiredByEventBridge(t *testing.T) {
 		}
 		want := []string{
 			"near-1st@2000-01-03T09:00:00Z",
-			"last-friday@2000-01-28T09:00:00Z", "last-workday@2000-01-31T18:00:00Z", "last@2000-01-31T20:00:00Z", "near-1st@2000-02-01T09:00:00Z",
+			"last-friday@2000-01-28T09:00:00Z", "last-workday@2000-01-31T18:00:00Z", "last@2000-01-31T20:00:00Z",
+			"near-1st@2000-02-01T09:00:00Z",
 			"last-friday@2000-02-25T09:00:00Z",
-			"fifth-tuesday@2000-02-29T09:00:00Z", "last-workday@2000-02-29T18:00:00Z", "last@2000-02-29T21:00:00Z", // summer time ended on the 27th
+			"fifth-tuesday@2000-02-29T09:00:00Z", "last-workday@2000-02-29T18:00:00Z",
+			"last@2000-02-29T21:00:00Z", // summer time ended on the 27th
 			"near-1st@2000-03-01T09:00:00Z",
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("EventBridge fired\n%v, want\n%v", got, want)
 		}
-		if next := due(r, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Now()); !slices.Equal(slices.Sorted(slices.Values(want)), next) {
-			t.Errorf("a scheduler of one's own fires\n%v, want\n%v", next, want)
+		slices.Sort(want)
+		if got := due(r, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Now()); !slices.Equal(got, want) {
+			t.Errorf("a scheduler of one's own fires\n%v, want\n%v", got, want)
 		}
 	})
 }
@@ -73,7 +76,7 @@ func fired(t *testing.T, w *world) []string {
 	}
 	var ids []string
 	for {
-		out, err := w.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10, VisibilityTimeout: 30})
+		out, err := w.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +94,8 @@ func fired(t *testing.T, w *world) []string {
 			ids = append(ids, envelope.ID)
 			done = append(done, types.DeleteMessageBatchRequestEntry{Id: m.MessageId, ReceiptHandle: m.ReceiptHandle})
 		}
-		if _, err := w.sqs.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: done}); err != nil {
+		in := &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: done}
+		if _, err := w.sqs.DeleteMessageBatch(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -36,9 +36,10 @@ func (o scheduleOption) periodic(p *periodicSettings) { o(p) }
 // @daily, @midnight, @weekly, @monthly, @yearly and @annually. When both fields of days are restricted, a day that
 // matches either is due; a field that begins with "*" does not count as restricted, as in Vixie cron.
 //
-// Of EventBridge's own there are, each alone in its field, L (the last day of the month), LW (its last working day, Monday
-// to Friday), 15W (the working day nearest to the 15th, within the month), and as day of week 5L (the last Friday) and
-// FRI#2 or 5#2 (the second). Days count as in Unix, not as in EventBridge. A month without such a day is left out.
+// Of EventBridge's own there are, each alone in its field, L (the last day of the month), LW (its last working day,
+// Monday to Friday), 15W (the working day nearest to the 15th, within the month), and as day of week 5L (the last
+// Friday) and FRI#2 or 5#2 (the second). Days count as in Unix, not as in EventBridge. A month without such a day is
+// left out.
 //
 // Times are those of the zone given with [In]. A time that a day does not have, when clocks are put forward, is
 // skipped; one that it has twice runs once, the first time: EventBridge's rules. With [Every] beside it, Cron wins.
