@@ -10,6 +10,34 @@ import (
 	"github.com/coretasks/core/tasks"
 )
 
+// StopNowTimeout is how long Run takes to return, at most, once StopNow was called.
+const StopNowTimeout = 4 * time.Second
+
+// StopFetching makes the worker take no further message, for as long as it lives: it gives back what it has fetched and
+// not begun, and goes on with what runs, heartbeats included, until Run's context ends. An operator drains a worker so,
+// without a limit of time. Messages that a receive under way still brings are given back too. It may be called at any
+// time and more than once.
+func (w *Worker) StopFetching() {
+	if w.quiet.Swap(true) {
+		return
+	}
+	w.logger.Info("worker fetches no more messages; what runs goes on until it ends", "running", w.slots.count())
+	w.stopDispatch()
+}
+
+// stopDispatch ends fetching and gives back what waits. When it returns, all of that is counted among the
+// acknowledgements.
+func (w *Worker) stopDispatch() {
+	w.giving.Lock()
+	defer w.giving.Unlock()
+	w.giveBack(w.dispatch.stop())
+}
+
+// StopNow makes Run end within [StopNowTimeout], whether or not its context has ended: the functions that run are
+// interrupted with [tasks.ErrShutdown], and all jobs that have not ended are given back. It may be called at any time
+// and more than once.
+func (w *Worker) StopNow() { w.stopNow() }
+
 // shutdownMargin is the end of the shutdown timeout, kept for interrupting what still runs and flushing acknowledgements.
 func shutdownMargin(timeout time.Duration) time.Duration { return min(timeout/4, 3*time.Second) }
 
@@ -20,18 +48,24 @@ func (w *Worker) shutdown(end context.CancelFunc) error {
 	deadline := start.Add(w.config.ShutdownTimeout)
 	margin := shutdownMargin(w.config.ShutdownTimeout)
 	w.logger.Info("worker is shutting down", "timeout", w.config.ShutdownTimeout)
-	w.giveBack(w.dispatch.stop())
+	w.stopDispatch()
 
-	interruptAt := deadline.Add(-margin)
-	if !w.slots.wait(interruptAt) || !w.polls.wait(interruptAt) {
-		w.interruptRuns(interruptAt.Add(margin / 2))
+	interruptAt, hurry := deadline.Add(-margin), w.hurry.Done()
+	if !w.slots.wait(interruptAt, hurry) || !w.polls.wait(interruptAt, hurry) || !w.acks.wait(interruptAt, hurry) {
+		if w.hurry.Err() != nil {
+			w.logger.Warn("worker stops now: what runs is interrupted and given back", "running", w.slots.count())
+			if now := time.Now(); now.Add(StopNowTimeout).Before(deadline) {
+				deadline, margin = now.Add(StopNowTimeout), StopNowTimeout
+			}
+		}
+		w.interruptRuns(deadline.Add(-margin / 2))
 	}
 	flushBy := deadline.Add(-margin / 4)
-	w.polls.wait(flushBy) // what they bring is still given back
-	flushed := w.acks.wait(flushBy)
+	w.polls.wait(flushBy, nil) // what they bring is still given back
+	flushed := w.acks.wait(flushBy, nil)
 	err := w.closeBatchers(deadline)
 	end()
-	w.polls.wait(deadline)
+	w.polls.wait(deadline, nil)
 	if err != nil || !flushed {
 		return errors.Join(ErrUnacknowledged, err)
 	}
@@ -42,7 +76,7 @@ func (w *Worker) shutdown(end context.CancelFunc) error {
 // interruptRuns cancels what still runs, gives it until a moment to return, and gives back what has not.
 func (w *Worker) interruptRuns(until time.Time) {
 	w.interrupt(tasks.ErrShutdown)
-	w.slots.wait(until)
+	w.slots.wait(until, nil)
 	stuck := 0
 	for _, l := range w.held.list() {
 		if l.decide(leaseRunning) {
@@ -83,7 +117,8 @@ func (t *tally) add() {
 	t.n++
 }
 
-func (t *tally) done() {
+// done returns how many are left.
+func (t *tally) done() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.n--
@@ -91,10 +126,17 @@ func (t *tally) done() {
 		close(t.zero)
 		t.zero = nil
 	}
+	return t.n
 }
 
-// wait reports whether nothing was under way at some moment before the deadline.
-func (t *tally) wait(deadline time.Time) bool {
+func (t *tally) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.n
+}
+
+// wait reports whether nothing was under way at some moment before the deadline, and before cut was closed.
+func (t *tally) wait(deadline time.Time, cut <-chan struct{}) bool {
 	t.mu.Lock()
 	if t.n == 0 {
 		t.mu.Unlock()
@@ -112,6 +154,8 @@ func (t *tally) wait(deadline time.Time) bool {
 	case <-zero:
 		return true
 	case <-timer.C:
+		return false
+	case <-cut:
 		return false
 	}
 }

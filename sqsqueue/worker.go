@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -68,6 +69,11 @@ type Worker struct {
 	slots tally // runs under way
 	acks  tally // fates being carried out
 	held  leases
+
+	quiet   atomic.Bool // StopFetching was called
+	giving  sync.Mutex  // held while the dispatcher is stopped and what waited is given back
+	hurry   context.Context
+	stopNow context.CancelFunc // ends hurry
 
 	runs      context.Context // of every run; ends with ErrShutdown
 	interrupt context.CancelCauseFunc
@@ -131,6 +137,7 @@ func NewWorker(c *Client, r *tasks.Registry, cfg WorkerConfig) (*Worker, error) 
 		return nil, err
 	}
 	w := &Worker{client: c, executor: executor, logger: cfg.Logger, config: cfg}
+	w.hurry, w.stopNow = context.WithCancel(context.Background())
 	w.held.all = map[*lease]struct{}{}
 	if err := w.addSources(r.Queues(), cfg.Queues); err != nil {
 		return nil, err
@@ -181,8 +188,11 @@ func (w *Worker) addSources(specs []tasks.QueueSpec, wanted []QueueWeight) error
 // Run works until ctx ends, and then shuts down: it stops fetching, gives back what has not started, lets what runs
 // finish within the shutdown timeout, interrupts and gives back the rest, and flushes acknowledgements. It returns nil
 // after a clean shutdown, and [ErrUnacknowledged] where SQS did not answer until the end. A queue that is missing when it starts is an error; later trouble with SQS is logged and
-// retried. Call Run once.
+// retried. Call Run once. [Worker.StopFetching] and [Worker.StopNow] make less and more haste.
 func (w *Worker) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(w.hurry, stop)()
 	if err := w.findQueues(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil // it was told to stop before it began
@@ -228,9 +238,11 @@ func (w *Worker) findQueues(ctx context.Context) error {
 
 // slot runs a message, and then others for as long as there are some.
 func (w *Worker) slot(l *lease) {
-	defer w.slots.done()
 	for l != nil {
 		l = w.dispatch.next(l, w.work(l))
+	}
+	if w.slots.done() == 0 && w.quiet.Load() {
+		w.logger.Info("nothing runs any more on the worker, which fetches no messages")
 	}
 }
 
