@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -22,13 +23,33 @@ func (p *program) canAsk(yes bool) error {
 }
 
 // ask asks a question that only "yes" answers.
-func (p *program) ask(question string) error {
+func (p *program) ask(ctx context.Context, question string) error {
 	if _, err := fmt.Fprintf(p.stderr, "%s Type yes: ", question); err != nil {
 		return err
 	}
-	answer, err := bufio.NewReader(p.stdin).ReadString('\n')
+	answer, err := input(ctx, func() (string, error) { return bufio.NewReader(p.stdin).ReadString('\n') })
 	if strings.TrimSpace(answer) != "yes" || err != nil && answer == "" {
 		return errDeclined
 	}
 	return nil
+}
+
+// input reads what somebody types or sends, unless the command is told to stop before: a read can't be interrupted, and
+// its goroutine ends with the process.
+func input[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		value, err := read()
+		done <- answer{value, err}
+	}()
+	select {
+	case a := <-done:
+		return a.value, a.err
+	case <-ctx.Done():
+		return *new(T), context.Cause(ctx)
+	}
 }

@@ -38,7 +38,8 @@ The parameters are one JSON value; without them they are {}, and with - they are
 			params := []byte("{}")
 			switch {
 			case len(args) == 2 && args[1] == "-":
-				if params, err = io.ReadAll(p.stdin); err != nil {
+				params, err = input(cmd.Context(), func() ([]byte, error) { return io.ReadAll(p.stdin) })
+				if err != nil {
 					return fmt.Errorf("read the parameters from standard input: %w", err)
 				}
 			case len(args) == 2:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -133,10 +134,14 @@ func (p *program) workByFunction(ctx context.Context, em *emulator.Emulator, cli
 		}
 		mappings = append(mappings, m)
 	}
+	fetching, stopFetching := context.WithCancel(ctx)
+	defer stopFetching()
 	var running sync.WaitGroup
 	for _, m := range mappings {
-		running.Go(func() { m.Run(ctx) })
+		running.Go(func() { m.Run(fetching) })
 	}
+	now := make(chan struct{})
+	defer p.obeySignals(&functionWorker{logger: p.logger(), stopFetching: stopFetching, now: now})()
 	ready()
 	<-ctx.Done()
 	ended := make(chan struct{})
@@ -146,13 +151,37 @@ func (p *program) workByFunction(ctx context.Context, em *emulator.Emulator, cli
 	}()
 	select {
 	case <-ended:
+	case <-now:
+		err = p.abandon(function)
+		<-ended
 	case <-time.After(cfg.ShutdownTimeout):
-		p.say("invocations are still under way; their messages come back after the queues' visibility timeouts")
-		err = function.Close()
+		err = p.abandon(function)
 		<-ended
 	}
 	return err
 }
+
+// abandon ends a function whose invocations are under way.
+func (p *program) abandon(function *lambda.Process) error {
+	p.say("invocations are still under way; their messages come back after the queues' visibility timeouts")
+	return function.Close()
+}
+
+// A functionWorker makes the mappings obey the signals as a worker does.
+type functionWorker struct {
+	logger       *slog.Logger
+	stopFetching context.CancelFunc
+	now          chan struct{}
+}
+
+// StopFetching lets invocations under way end, and begins no others.
+func (f *functionWorker) StopFetching() {
+	f.logger.Info("the mappings fetch no more messages; invocations under way go on until they end")
+	f.stopFetching()
+}
+
+// StopNow waits for no invocation any longer.
+func (f *functionWorker) StopNow() { close(f.now) }
 
 func works(cfg sqsqueue.WorkerConfig, queue string) bool {
 	for _, q := range cfg.Queues {

@@ -11,11 +11,10 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -62,19 +61,15 @@ func WithWeb(build func(Web) http.Handler) Option {
 }
 
 // Main runs the command line of the process with the tasks of the registry, and exits: 0 when all went well, 1 after an
-// error, which is told in one line on standard error, 2 after wrong usage or when a plan has changes. SIGINT or SIGTERM end a long-running command
-// cleanly; a second one ends it at once. Started by AWS Lambda, it is the function that works the program's queues.
+// error, which is told in one line on standard error, 2 after wrong usage or when a plan has changes. Started by AWS
+// Lambda, it is the function that works the program's queues.
+//
+// SIGINT, SIGTERM and, unless it is ignored, SIGHUP end a long-running command cleanly. Those that follow within two
+// seconds count as the same one. A later one makes a worker interrupt what runs and give everything back, within a few
+// seconds. On SIGUSR1 a worker fetches no more messages and goes on with what runs, until it is told to stop.
 func Main(r *tasks.Registry, opts ...Option) {
-	ctx, stop := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		stop()
-		<-signals
-		os.Exit(exitError)
-	}()
-	os.Exit(Run(ctx, r, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, opts...))
+	ctx, control := heedSignals()
+	os.Exit(Run(ctx, r, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, append(slices.Clone(opts), withControl(control))...))
 }
 
 // Run is Main without the process: it returns the exit code, and ends a long-running command when ctx ends.
@@ -120,6 +115,7 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
+	control  *control // nil where nobody sends signals
 	settings settings
 	started  bool // a command's own code was reached, so an error is no longer one of usage
 }

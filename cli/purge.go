@@ -57,7 +57,7 @@ func (p *program) purgeQueue(ctx context.Context, client *sqsqueue.Client, api s
 	question := fmt.Sprintf("Delete about %d jobs of queue %q for good: %d waiting, %d delayed, %d running? What is enqueued within the next minute may be lost too.",
 		d.Waiting+d.Delayed+d.InFlight, d.Queue, d.Waiting, d.Delayed, d.InFlight)
 	if !yes {
-		if err := p.ask(question); err != nil {
+		if err := p.ask(ctx, question); err != nil {
 			return err
 		}
 	}

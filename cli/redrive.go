@@ -189,7 +189,7 @@ func (p *program) purge(ctx context.Context, q *deadletters.Queue, filter deadle
 			return p.print(purged{}, func(w io.Writer) error { return printLetters(w, list) })
 		}
 		question := fmt.Sprintf("Delete %s of queue %q, the oldest %s old, for good?", letters(list.Total), q.Name(), age(time.Now(), list.Oldest()))
-		if err := p.ask(question); err != nil {
+		if err := p.ask(ctx, question); err != nil {
 			return err
 		}
 		asked = list.Letters

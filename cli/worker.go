@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -59,8 +60,13 @@ func (p *program) workerCommand() *cobra.Command {
 		health healthFlags
 	)
 	cmd := &cobra.Command{
-		Use:     "worker",
-		Short:   "Work the jobs of queues until told to stop",
+		Use:   "worker",
+		Short: "Work the jobs of queues until told to stop",
+		Long: `Work the jobs of queues until told to stop.
+
+SIGTERM, SIGINT and SIGHUP stop it cleanly: it lets what runs finish within --shutdown-timeout and gives the rest back.
+Signals that follow within two seconds count as the same one; a later one interrupts what runs and gives everything back
+within a few seconds. On SIGUSR1 it fetches no more messages, and goes on with what runs until it is told to stop.`,
 		Example: "  core worker --queue default --queue high-priority=3 --concurrency 4",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -103,7 +109,7 @@ func (p *program) work(ctx context.Context, api sqsqueue.API, store results.Stor
 	if recorder != nil {
 		cfg.Recorder = recorder
 		defer func() {
-			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), sqsqueue.DefaultShutdownTimeout)
+			closing, cancel := p.closing(ctx)
 			defer cancel()
 			err = errors.Join(err, recorder.Close(closing))
 		}()
@@ -117,10 +123,21 @@ func (p *program) work(ctx context.Context, api sqsqueue.API, store results.Stor
 	} else {
 		ready()
 	}
+	release := p.obeySignals(worker)
 	err = worker.Run(ctx)
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), sqsqueue.DefaultShutdownTimeout)
+	release()
+	closing, cancel := p.closing(ctx)
 	defer cancel()
 	return errors.Join(err, client.Close(closing))
+}
+
+// closing is the context in which what a worker used is closed.
+func (p *program) closing(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := sqsqueue.DefaultShutdownTimeout
+	if p.control.hurried() {
+		limit = time.Second
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }
 
 // protected keeps the ECS task that this process runs in, if any, from being scaled in while do runs long jobs.

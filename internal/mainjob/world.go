@@ -248,15 +248,27 @@ func (p *Process) Kill() {
 func (p *Process) Terminate(t *testing.T) (code int, took time.Duration) {
 	t.Helper()
 	start := time.Now()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	p.Signal(t, syscall.SIGTERM)
+	return p.Wait(t), time.Since(start)
+}
+
+// Signal sends the process a signal.
+func (p *Process) Signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Wait waits for the end of the process and returns its exit code, which is -1 where a signal has ended it.
+func (p *Process) Wait(t *testing.T) (code int) {
+	t.Helper()
 	select {
 	case <-p.done:
 	case <-time.After(time.Minute):
-		t.Fatalf("did not end on SIGTERM:\n%s", p.Text())
+		t.Fatalf("did not end:\n%s", p.Text())
 	}
-	return p.cmd.ProcessState.ExitCode(), time.Since(start)
+	return p.cmd.ProcessState.ExitCode()
 }
 
 // deed is one line of the diary.
