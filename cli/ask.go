@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 
@@ -24,7 +23,7 @@ func (p *program) canAsk(yes bool) error {
 
 // ask asks a question that only "yes" answers.
 func (p *program) ask(ctx context.Context, question string) error {
-	if _, err := fmt.Fprintf(p.stderr, "%s Type yes: ", question); err != nil {
+	if err := printf(p.stderr, "%s Type yes: ", question); err != nil {
 		return err
 	}
 	answer, err := input(ctx, func() (string, error) { return bufio.NewReader(p.stdin).ReadString('\n') })

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -169,11 +170,11 @@ command be killed, they are back within 30 s.`,
 
 func printLetters(w io.Writer, list deadletters.Listing) error {
 	if list.Total == 0 {
-		_, err := fmt.Fprintf(w, "%s in %q\n", letters(0), list.Queue)
-		return err
+		return printf(w, "%s in %q\n", letters(0), list.Queue)
 	}
 	now := time.Now()
-	if _, err := fmt.Fprintf(w, "%s in %q, the oldest %s old\n\n", letters(list.Total), list.Queue, age(now, list.Oldest())); err != nil {
+	err := printf(w, "%s in %q, the oldest %s old\n\n", letters(list.Total), list.Queue, age(now, list.Oldest()))
+	if err != nil {
 		return err
 	}
 	rows := make([][]any, len(list.Counts))
@@ -198,8 +199,7 @@ func printLetters(w io.Writer, list deadletters.Listing) error {
 		return err
 	}
 	if more := list.Total - len(list.Letters); more > 0 {
-		_, err := fmt.Fprintf(w, "and %d more: --limit 0 lists all; --task, --reason and --since choose\n", more)
-		return err
+		return printf(w, "and %d more: --limit 0 lists all; --task, --reason and --since choose\n", more)
 	}
 	return nil
 }
@@ -264,10 +264,10 @@ func (p *program) dlqShowCommand() *cobra.Command {
 }
 
 func printLetter(w io.Writer, l deadletters.Letter) error {
-	body := l.Body
 	var indented bytes.Buffer
-	if json.Indent(&indented, []byte(body), "", "  ") == nil {
-		body = indented.String()
+	body := strings.ReplaceAll(escape(l.Body, false), "\t", "    ")
+	if json.Indent(&indented, []byte(l.Body), "", "  ") == nil {
+		body = escape(indented.String(), true)
 	}
 	return fields(w,
 		field{"job", l.JobID, l.JobID != ""},
@@ -278,7 +278,7 @@ func printLetter(w io.Writer, l deadletters.Letter) error {
 		field{"enqueued", l.EnqueuedAt.Local().Format(time.DateTime), !l.EnqueuedAt.IsZero()},
 		field{"failed", l.FailedAt.Local().Format(time.DateTime), true},
 		field{"malformed", l.Malformed, l.Malformed != ""},
-		field{"error", l.Error, l.Error != ""},
-		field{"envelope", "\n" + body, true},
+		field{"error", passage(l.Error), l.Error != ""},
+		field{"envelope", code("\n" + body), true},
 	)
 }

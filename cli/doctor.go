@@ -36,23 +36,7 @@ func (p *program) doctorCommand() *cobra.Command {
 					wrong++
 				}
 			}
-			err := p.print(findings, func(w io.Writer) error {
-				for _, f := range findings {
-					mark := "ok  "
-					if !f.OK {
-						mark = "FAIL"
-					}
-					if _, err := fmt.Fprintf(w, "%s  %s: %s\n", mark, f.Check, f.Detail); err != nil {
-						return err
-					}
-					if f.Mend != "" {
-						if _, err := fmt.Fprintf(w, "      mend it with: %s\n", f.Mend); err != nil {
-							return err
-						}
-					}
-				}
-				return nil
-			})
+			err := p.print(findings, func(w io.Writer) error { return printFindings(w, findings) })
 			if err == nil && wrong > 0 {
 				err = fmt.Errorf("%d of %d checks failed", wrong, len(findings))
 			}
@@ -61,6 +45,24 @@ func (p *program) doctorCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&function, "lambda", "", "name or ARN of a Lambda function that works the queues, to check it and its event source mappings too")
 	return cmd
+}
+
+func printFindings(w io.Writer, findings []finding) error {
+	for _, f := range findings {
+		mark := "ok  "
+		if !f.OK {
+			mark = "FAIL"
+		}
+		if err := printf(w, "%s  %s: %s\n", mark, f.Check, f.Detail); err != nil {
+			return err
+		}
+		if f.Mend != "" {
+			if err := printf(w, "      mend it with: %s\n", f.Mend); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // examine looks at one thing after the other, and stops where the rest could not be told.

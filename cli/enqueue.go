@@ -91,10 +91,7 @@ func (p *program) enqueue(ctx context.Context, task tasks.AnyTask, params []byte
 		if then != nil {
 			return then(job)
 		}
-		return p.print(job, func(w io.Writer) error {
-			_, err := fmt.Fprintln(w, job.ID)
-			return err
-		})
+		return p.print(job, func(w io.Writer) error { return printf(w, "%s\n", job.ID) })
 	})
 }
 
@@ -111,8 +108,13 @@ func (p *program) result(ctx context.Context, store results.Store, job tasks.Job
 	if len(record.Result) == 0 {
 		return &tasks.NoResultError{Record: record}
 	}
-	return p.print(record, func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, string(record.Result))
+	return p.printResult(record)
+}
+
+// printResult prints what a job returned, as the JSON that it is.
+func (p *program) printResult(r tasks.Record) error {
+	return p.print(r, func(w io.Writer) error {
+		_, err := fmt.Fprintln(p.jsonTo(w), compact(r.Result))
 		return err
 	})
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -117,8 +118,7 @@ func printPage(w io.Writer, page results.Page) error {
 		return err
 	}
 	if page.Next != "" {
-		_, err := fmt.Fprintf(w, "more with --cursor %s\n", page.Next)
-		return err
+		return printf(w, "more with --cursor %s\n", page.Next)
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func printPage(w io.Writer, page results.Page) error {
 func note(r tasks.Record) string {
 	switch {
 	case r.Error != "":
-		return oneLine(fmt.Errorf("%s", r.Error))
+		return oneLine(errors.New(r.Error))
 	case r.State == tasks.Running && (r.Progress > 0 || r.ProgressText != ""):
 		return fmt.Sprintf("%.0f %% %s", r.Progress*100, r.ProgressText)
 	case r.CancelRequested:
@@ -152,8 +152,8 @@ func (p *program) printRecord(r tasks.Record) error {
 			field{"progress", fmt.Sprintf("%.0f %% %s", r.Progress*100, r.ProgressText), r.Progress > 0 || r.ProgressText != ""},
 			field{"cancel", "requested", r.CancelRequested && !r.State.Final()},
 			field{"reason", r.Reason, r.Reason != ""},
-			field{"error", r.Error, r.Error != ""},
-			field{"result", string(r.Result), len(r.Result) > 0},
+			field{"error", passage(r.Error), r.Error != ""},
+			field{"result", code(escape(compact(r.Result), true)), len(r.Result) > 0},
 		)
 	})
 }

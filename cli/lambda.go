@@ -94,7 +94,7 @@ func (p *program) function(f functionFlags) (*lambda.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lambda.NewProcess(f.binary, lambda.ProcessConfig{Env: env, Dir: dir, Output: &locked{w: p.stderr}})
+	return lambda.NewProcess(f.binary, lambda.ProcessConfig{Env: env, Dir: dir, Output: &locked{w: p.jsonTo(p.stderr)}})
 }
 
 // locked lets several processes write.

@@ -58,7 +58,7 @@ func (p *program) localCommand() *cobra.Command {
 
 // say tells a person what goes on, on standard error.
 func (p *program) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.stderr, format+"\n", args...)
+	_ = printf(p.stderr, format+"\n", args...)
 }
 
 // serveLocal opens the embedded queue, serves it, and calls do. It returns when do has; do should when its context ends,

@@ -74,14 +74,14 @@ func Main(r *tasks.Registry, opts ...Option) {
 
 // Run is Main without the process: it returns the exit code, and ends a long-running command when ctx ends.
 func Run(ctx context.Context, r *tasks.Registry, args []string, stdin io.Reader, stdout, stderr io.Writer, opts ...Option) int {
-	p := &program{registry: r, name: programName(), stdin: stdin, stdout: stdout, stderr: stderr}
+	p := &program{registry: r, name: programName(), stdin: stdin, stdout: plain{w: stdout}, stderr: plain{w: stderr}}
 	for _, opt := range opts {
 		opt(p)
 	}
 	if onLambda(args) {
 		options, err := p.functionOptions(ctx)
 		if err != nil {
-			_, _ = fmt.Fprintf(stderr, "core: %s\n", message(err))
+			p.complain(err)
 			return exitError
 		}
 		lambdaworker.Start(r, options...) // never returns
@@ -89,8 +89,8 @@ func Run(ctx context.Context, r *tasks.Registry, args []string, stdin io.Reader,
 	root := p.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
@@ -98,13 +98,16 @@ func Run(ctx context.Context, r *tasks.Registry, args []string, stdin io.Reader,
 	if errors.Is(err, errChanges) {
 		return exitChanges
 	}
-	_, _ = fmt.Fprintf(stderr, "core: %s\n", message(err))
+	p.complain(err)
 	if usage := (*usageError)(nil); errors.As(err, &usage) || !p.started {
-		_, _ = fmt.Fprintf(stderr, "See '%s --help'.\n", strings.Replace(cmd.CommandPath(), "core", p.name, 1))
+		p.say("See '%s --help'.", strings.Replace(cmd.CommandPath(), "core", p.name, 1))
 		return exitUsage
 	}
 	return exitError
 }
+
+// complain tells an error on standard error.
+func (p *program) complain(err error) { _, _ = fmt.Fprintf(p.stderr, "core: %s\n", message(err)) }
 
 // program is what the commands share.
 type program struct {
@@ -133,7 +136,7 @@ func message(err error) string {
 	if _, shows := errors.AsType[*tasks.CronError](err); shows {
 		return strings.TrimSpace(err.Error())
 	}
-	return oneLine(err)
+	return line(oneLine(err))
 }
 
 // oneLine writes an error on one line: joined errors stand on several.

@@ -31,7 +31,7 @@ modules in infra/terraform read it; docs/manifest.schema.json describes it.`,
 			if err != nil {
 				return err
 			}
-			_, err = p.stdout.Write(data)
+			_, err = p.jsonTo(p.stdout).Write(data)
 			return err
 		},
 	}
@@ -53,7 +53,7 @@ func (p *program) checkManifest(m manifest.Manifest, file string) error {
 	differences := manifest.Diff(written, m)
 	if err := p.print(append([]manifest.Difference{}, differences...), func(w io.Writer) error {
 		for _, d := range differences {
-			if _, err := fmt.Fprintln(w, d); err != nil {
+			if err := printf(w, "%s\n", d); err != nil {
 				return err
 			}
 		}

@@ -10,7 +10,7 @@ import (
 // print writes a command's data to standard output: as JSON, or as text by the given function.
 func (p *program) print(data any, text func(io.Writer) error) error {
 	if p.settings.output == "json" {
-		enc := json.NewEncoder(p.stdout)
+		enc := json.NewEncoder(p.jsonTo(p.stdout))
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
 		return enc.Encode(data)
@@ -18,7 +18,10 @@ func (p *program) print(data any, text func(io.Writer) error) error {
 	return text(p.stdout)
 }
 
-// table writes rows in aligned columns.
+// jsonTo is one of the program's writers, for JSON.
+func (p *program) jsonTo(w io.Writer) io.Writer { return plain{w: beneath(w), json: true} }
+
+// table writes rows in aligned columns, each cell on one line.
 func table(w io.Writer, header string, rows ...[]any) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if _, err := fmt.Fprintln(tw, header); err != nil {
@@ -31,7 +34,7 @@ func table(w io.Writer, header string, rows ...[]any) error {
 					return err
 				}
 			}
-			if _, err := fmt.Fprint(tw, cell); err != nil {
+			if err := printf(tw, "%v", cell); err != nil {
 				return err
 			}
 		}
@@ -55,7 +58,7 @@ func fields(w io.Writer, all ...field) error {
 		if !f.show {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "%-9s %v\n", f.name, f.value); err != nil {
+		if err := printf(w, "%-9s %v\n", f.name, f.value); err != nil {
 			return err
 		}
 	}

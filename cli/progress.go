@@ -3,11 +3,9 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
@@ -29,14 +27,14 @@ const barSteps = 1000
 
 func (p *program) newProgress() *progress {
 	pr := &progress{w: p.stderr, text: "waiting"}
-	if f, ok := p.stderr.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+	if f, ok := terminal(p.stderr); ok {
 		pr.bars = mpb.New(mpb.WithOutput(f), mpb.WithWidth(40), mpb.WithRefreshRate(100*time.Millisecond))
 		pr.bar = pr.bars.AddBar(barSteps,
 			mpb.PrependDecorators(decor.Percentage(decor.WCSyncSpace)),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
 				pr.mu.Lock()
 				defer pr.mu.Unlock()
-				return pr.text
+				return line(pr.text)
 			})))
 	}
 	return pr
@@ -65,7 +63,7 @@ func (p *progress) record(r tasks.Record) {
 	case p.bar != nil:
 		p.bar.SetCurrent(min(int64(r.Progress*barSteps), barSteps-1))
 	case !repeated:
-		_, _ = fmt.Fprintf(p.w, "%s %s\n", time.Now().Format("15:04:05"), text)
+		_ = printf(p.w, "%s %s\n", time.Now().Format("15:04:05"), text)
 	}
 }
 

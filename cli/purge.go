@@ -81,7 +81,7 @@ func (p *program) purgeQueue(ctx context.Context, client *sqsqueue.Client, api s
 		}
 	}
 	return p.print(d, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "queue %q is being purged: about %d jobs; SQS takes up to a minute\n", d.Queue, d.Waiting+d.Delayed+d.InFlight)
-		return err
+		jobs := d.Waiting + d.Delayed + d.InFlight
+		return printf(w, "queue %q is being purged: about %d jobs; SQS takes up to a minute\n", d.Queue, jobs)
 	})
 }

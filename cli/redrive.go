@@ -75,8 +75,7 @@ func (p *program) move(ctx context.Context, q *deadletters.Queue, rate int) erro
 	}
 	p.tellHidden(ctx, q)
 	return p.print(deadletters.Report{Redriven: moved.Letters}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%s moved to %q\n", letters(moved.Letters), q.Source())
-		return err
+		return printf(w, "%s moved to %q\n", letters(moved.Letters), q.Source())
 	})
 }
 
@@ -89,7 +88,8 @@ func (p *program) redrive(ctx context.Context, q *deadletters.Queue, r deadlette
 	if _, missing := errors.AsType[*deadletters.NotFoundError](err); missing {
 		return err
 	}
-	if printErr := p.print(report, func(w io.Writer) error { return printReport(w, q, report) }); printErr != nil {
+	text := func(w io.Writer) error { return printReport(w, q.Source(), report) }
+	if printErr := p.print(report, text); printErr != nil {
 		return errors.Join(err, printErr)
 	}
 	switch {
@@ -106,8 +106,8 @@ func (p *program) redrive(ctx context.Context, q *deadletters.Queue, r deadlette
 // shownRefusals is how many refusals are named on a terminal; --output json names up to a hundred.
 const shownRefusals = 10
 
-func printReport(w io.Writer, q *deadletters.Queue, r deadletters.Report) error {
-	if _, err := fmt.Fprintf(w, "%s sent back to %q\n", letters(r.Redriven), q.Source()); err != nil {
+func printReport(w io.Writer, source string, r deadletters.Report) error {
+	if err := printf(w, "%s sent back to %q\n", letters(r.Redriven), source); err != nil {
 		return err
 	}
 	for _, line := range []struct {
@@ -124,16 +124,15 @@ func printReport(w io.Writer, q *deadletters.Queue, r deadletters.Report) error 
 		if line.n == 0 {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "%s %s\n", letters(line.n), line.text); err != nil {
+		if err := printf(w, "%s %s\n", letters(line.n), line.text); err != nil {
 			return err
 		}
 	}
 	for i, refusal := range r.Refusals {
 		if i == shownRefusals {
-			_, err := fmt.Fprintf(w, "  and %d more\n", r.Refused-i)
-			return err
+			return printf(w, "  and %d more\n", r.Refused-i)
 		}
-		if _, err := fmt.Fprintf(w, "  %s: %s\n", refusal.ID, refusal.Why); err != nil {
+		if err := printf(w, "  %s: %s\n", refusal.ID, refusal.Why); err != nil {
 			return err
 		}
 	}
@@ -205,8 +204,7 @@ func (p *program) purge(ctx context.Context, q *deadletters.Queue, filter deadle
 	}
 	p.tellHidden(ctx, q)
 	return p.print(purged{Deleted: n}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%s deleted from %q\n", letters(n), q.Name())
-		return err
+		return printf(w, "%s deleted from %q\n", letters(n), q.Name())
 	})
 }
 

@@ -119,9 +119,9 @@ func (p *program) fired() func(ticker.Firing) {
 		mu.Lock()
 		defer mu.Unlock()
 		if p.settings.output == "json" {
-			_ = json.NewEncoder(p.stdout).Encode(f) // nobody reads it any more
+			_ = json.NewEncoder(p.jsonTo(p.stdout)).Encode(f) // nobody reads it any more
 			return
 		}
-		_, _ = fmt.Fprintf(p.stdout, "%s  %s\n", f.At.In(f.Tick.Location()).Format("2006-01-02T15:04:05.000Z07:00"), f.JobID)
+		_ = printf(p.stdout, "%s  %s\n", f.At.In(f.Tick.Location()).Format("2006-01-02T15:04:05.000Z07:00"), f.JobID)
 	}
 }

@@ -2,11 +2,9 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
 	"github.com/coretasks/core/schedules"
@@ -82,22 +80,21 @@ var (
 )
 
 // colours of a terminal, each empty where there is none.
-type colours struct{ green, yellow, red, end string }
+type colours struct{ green, yellow, red, end code }
 
 // colours are those of standard output.
 func (p *program) colours() colours {
-	f, ok := p.stdout.(*os.File)
-	if !ok || !isatty.IsTerminal(f.Fd()) || os.Getenv("NO_COLOR") != "" {
+	if _, ok := terminal(p.stdout); !ok || os.Getenv("NO_COLOR") != "" {
 		return colours{}
 	}
 	return colours{green: "\x1b[32m", yellow: "\x1b[33m", red: "\x1b[31m", end: "\x1b[0m"}
 }
 
-// maxShown bounds how much of a setting is shown.
+// maxShown is how many characters of a setting are shown.
 const maxShown = 120
 
 func printPlan(w io.Writer, plan *schedules.Plan, c colours, words planWords) error {
-	out := &lines{w: w}
+	out := &lines{w: beneath(w)} // for the colours
 	if plan.Empty() {
 		out.say("%s: %d schedules of group %q are as the code says.", words.none, plan.Unchanged, plan.Group)
 		return out.err
@@ -134,10 +131,7 @@ func clip(text string) string {
 	if text == "" {
 		return "none"
 	}
-	if len(text) > maxShown {
-		return text[:maxShown] + "..."
-	}
-	return text
+	return shortened(text, maxShown)
 }
 
 // lines writes lines until one fails.
@@ -148,7 +142,7 @@ type lines struct {
 
 func (l *lines) say(format string, args ...any) {
 	if l.err == nil {
-		_, l.err = fmt.Fprintf(l.w, format+"\n", args...)
+		l.err = printf(l.w, format+"\n", args...)
 	}
 }
 

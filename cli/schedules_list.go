@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"time"
 
@@ -113,8 +112,7 @@ func (p *program) stateCommand(use, short string, state schedules.State, set fun
 					State schedules.State `json:"state"`
 				}{args[0], state}
 				return p.print(data, func(w io.Writer) error {
-					_, err := fmt.Fprintf(w, "%s is %s\n", data.Task, data.State)
-					return err
+					return printf(w, "%s is %s\n", data.Task, data.State)
 				})
 			})
 		},

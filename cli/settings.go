@@ -94,7 +94,7 @@ func (p *program) logger() *slog.Logger {
 		opts.Level = level
 	}
 	if p.settings.logFormat == "json" {
-		return slog.New(slog.NewJSONHandler(p.stderr, opts))
+		return slog.New(slog.NewJSONHandler(p.jsonTo(p.stderr), opts))
 	}
 	opts.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey && len(groups) == 0 {

@@ -3,11 +3,9 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
@@ -33,7 +31,7 @@ const tallyEvery = 5 * time.Second
 func (p *program) newTally(verb string) *tally {
 	now := time.Now()
 	t := &tally{w: p.stderr, verb: verb, started: now, told: now}
-	if f, ok := p.stderr.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+	if f, ok := terminal(p.stderr); ok {
 		t.bars = mpb.New(mpb.WithOutput(f), mpb.WithWidth(40), mpb.WithRefreshRate(100*time.Millisecond))
 		t.bar = t.bars.AddBar(0,
 			mpb.PrependDecorators(
@@ -68,7 +66,7 @@ func (t *tally) progress(p deadletters.Progress) {
 	}
 	t.told = now
 	left := time.Duration(float64(now.Sub(t.started)) / float64(looked) * float64(total-looked))
-	_, _ = fmt.Fprintf(t.w, "%s %d %s, %d looked at and left, of about %d; %v left\n",
+	_ = printf(t.w, "%s %d %s, %d looked at and left, of about %d; %v left\n",
 		now.Format("15:04:05"), p.Done, t.verb, p.Others, total, left.Round(time.Second))
 }
 

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"runtime"
 	"runtime/debug"
@@ -24,8 +23,7 @@ func (p *program) versionCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			v := version()
 			return p.print(v, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "core %s %s (%s, %s)\n", v.Version, v.Revision, v.Go, v.Platform)
-				return err
+				return printf(w, "core %s %s (%s, %s)\n", v.Version, v.Revision, v.Go, v.Platform)
 			})
 		},
 	}
