@@ -3,6 +3,8 @@ package schedules
 import (
 	"fmt"
 	"regexp"
+
+	"github.com/coretasks/core/sqsqueue"
 )
 
 // OwnerTag is the tag of a schedule group that holds the name of the application which owns it.
@@ -21,11 +23,15 @@ var namePattern = regexp.MustCompile(`^[0-9a-zA-Z_.-]+$`)
 // keeps environments apart, and the application's name.
 func GroupName(prefix, application string) (string, error) {
 	name := prefix + application
+	if err := sqsqueue.CheckPrefix(prefix); err != nil {
+		return "", err
+	}
 	switch {
 	case application == "":
 		return "", fmt.Errorf("the application has no name; its schedule group is named after it")
-	case !namePattern.MatchString(name):
-		return "", fmt.Errorf("schedule group %q is invalid: EventBridge allows letters, digits, '_', '-' and '.'", name)
+	case !namePattern.MatchString(application):
+		return "", fmt.Errorf("application %q is invalid: its schedule group is named after it, and EventBridge allows "+
+			"letters, digits, '_', '-' and '.'", application)
 	case len(name) > maxName-len(laterSuffix):
 		return "", fmt.Errorf("schedule group %q has %d characters and may have %d: EventBridge allows %d, and the group of one-time "+
 			"schedules adds %q; shorten the application's name or the prefix", name, len(name), maxName-len(laterSuffix), maxName, laterSuffix)

@@ -39,6 +39,9 @@ func NewLater(api API, cfg Config) (*Later, error) {
 	if _, err := New(api, nil, cfg); err != nil {
 		return nil, err
 	}
+	if err := CheckRole(cfg.RoleARN); err != nil {
+		return nil, err
+	}
 	if cfg.RoleARN == "" {
 		return nil, ErrNoRole
 	}

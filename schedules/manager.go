@@ -37,14 +37,23 @@ type Manager struct {
 
 var rolePattern = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/.+$`)
 
+// CheckRole reports, as an error, that a text is neither the ARN of a role nor empty.
+func CheckRole(arn string) error {
+	if arn != "" && !rolePattern.MatchString(arn) {
+		return fmt.Errorf("execution role %q is invalid: it must be the ARN of an IAM role, such as "+
+			"arn:aws:iam::123456789012:role/scheduler", arn)
+	}
+	return nil
+}
+
 // New returns a manager. Without a role it can look, pause and delete, but neither plan nor apply.
 func New(api API, queues Queues, cfg Config) (*Manager, error) {
 	group, err := GroupName(cfg.Prefix, cfg.Application)
 	if err != nil {
 		return nil, err
 	}
-	if cfg.RoleARN != "" && !rolePattern.MatchString(cfg.RoleARN) {
-		return nil, fmt.Errorf("execution role %q is invalid: it must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/scheduler", cfg.RoleARN)
+	if err := CheckRole(cfg.RoleARN); err != nil {
+		return nil, err
 	}
 	return &Manager{api: api, queues: queues, cfg: cfg, group: group}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
+	"github.com/coretasks/core/sqsqueue"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -79,6 +80,9 @@ type Field struct {
 // Plan compares EventBridge with the code, without changing anything. Whatever somebody changed by hand shows as an
 // update, except that a schedule is paused. A schedule whose end has passed is not needed any more.
 func (m *Manager) Plan(ctx context.Context, r *tasks.Registry) (*Plan, error) {
+	if err := sqsqueue.CheckNames(m.cfg.Prefix, r); err != nil {
+		return nil, err
+	}
 	now := time.Now()
 	wanted, err := m.desire(ctx, r, now)
 	if err != nil {

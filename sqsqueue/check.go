@@ -32,6 +32,9 @@ const MendApply = "core queues apply"
 // Check compares the queues with what the tasks need of them. With names, it looks at those queues only. It fails only
 // where SQS can't be asked.
 func Check(ctx context.Context, c *Client, r *tasks.Registry, names ...string) ([]Problem, error) {
+	if err := CheckNames(c.prefix, r); err != nil {
+		return nil, err
+	}
 	var problems []Problem
 	for _, spec := range r.Queues() {
 		if len(names) > 0 && !slices.Contains(names, spec.Name) {

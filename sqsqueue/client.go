@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -21,7 +20,8 @@ import (
 // Config sets up a [Client]; the zero value is ready to use.
 type Config struct {
 	// Prefix is put before every queue's name, to keep environments apart: with "staging-", the queue "default" is
-	// "staging-default" in SQS.
+	// "staging-default" in SQS. Names that are too long with it are refused by [NewWorker], [Apply] and [CheckNames], and
+	// otherwise when the queue is first used.
 	Prefix string
 	// PartialSends is how many requests to a queue that carry fewer than ten jobs may be under way at once; the default is
 	// [DefaultPartialSends]. While so many are, further jobs wait for an answer or until they are ten. More lets a job
@@ -55,12 +55,10 @@ type Client struct {
 	closed bool
 }
 
-var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{0,40}$`)
-
 // New returns a client of the queues at api.
 func New(api API, cfg Config) (*Client, error) {
-	if !prefixPattern.MatchString(cfg.Prefix) {
-		return nil, fmt.Errorf("queue prefix %q is invalid: SQS allows letters, digits, '_' and '-', here at most 40", cfg.Prefix)
+	if err := CheckPrefix(cfg.Prefix); err != nil {
+		return nil, err
 	}
 	if cfg.PartialSends < 0 {
 		return nil, fmt.Errorf("PartialSends %d is invalid: it must be 1 or more", cfg.PartialSends)
@@ -99,6 +97,9 @@ func (c *Client) URL(ctx context.Context, queue string) (string, error) {
 	c.mu.Unlock()
 	if known {
 		return url, nil
+	}
+	if err := checkName(c.prefix, queue); err != nil {
+		return "", wrap("find", c.FullName(queue), err)
 	}
 	out, err := c.api.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(c.FullName(queue))})
 	if err != nil {
@@ -253,6 +254,9 @@ func (c *Client) sender(queue string) (*sender, error) {
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil, ErrClosed
+	}
+	if err := checkName(c.prefix, queue); err != nil {
+		return nil, err
 	}
 	s, ok := c.queues[queue]
 	if !ok {

@@ -42,6 +42,9 @@ func Apply(ctx context.Context, c *Client, r *tasks.Registry) ([]Change, error) 
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
+	if err := CheckNames(c.prefix, r); err != nil {
+		return nil, err
+	}
 	var changes []Change
 	for _, spec := range r.Queues() {
 		dead, deadARN, err := c.apply(ctx, DeadLetterQueue(spec.Name), deadLetterAttributes(spec))

@@ -49,8 +49,11 @@ type WorkerConfig struct {
 	Logger *slog.Logger
 }
 
+// MaxWeight is the largest weight of a queue.
+const MaxWeight = 1_000_000
+
 // A QueueWeight is a queue and its share of the worker: while several queues have messages, a queue of weight 3 gets
-// three times the slots of one of weight 1. Zero counts as 1.
+// three times the slots of one of weight 1. Zero counts as 1; the largest is [MaxWeight].
 type QueueWeight struct {
 	Name   string
 	Weight int
@@ -129,6 +132,9 @@ func NewWorker(c *Client, r *tasks.Registry, cfg WorkerConfig) (*Worker, error) 
 	if v := cfg.MaxVisibilityTimeout; v != 0 && v < tasks.MinVisibilityTimeout {
 		return nil, fmt.Errorf("visibility timeout %v is invalid: it must be %v or more", v, tasks.MinVisibilityTimeout)
 	}
+	if cfg.Grace < 0 {
+		return nil, fmt.Errorf("grace %v is invalid: it must be more than 0", cfg.Grace)
+	}
 	if cfg.ShutdownTimeout < time.Second {
 		return nil, fmt.Errorf("shutdown timeout %v is invalid: it must be 1s or more", cfg.ShutdownTimeout)
 	}
@@ -170,10 +176,13 @@ func (w *Worker) addSources(specs []tasks.QueueSpec, wanted []QueueWeight) error
 		switch {
 		case i < 0:
 			return &UnknownQueueError{Queue: q.Name, Known: queueNames(specs)}
-		case q.Weight < 0:
-			return fmt.Errorf("weight %d of queue %q is invalid: it must be 1 or more", q.Weight, q.Name)
+		case q.Weight < 0 || q.Weight > MaxWeight:
+			return fmt.Errorf("weight %d of queue %q is invalid: it must be 1 to %d", q.Weight, q.Name, MaxWeight)
 		case slices.ContainsFunc(w.sources, func(s *source) bool { return s.name == q.Name }):
 			return fmt.Errorf("queue %q is named twice; give it a weight instead", q.Name)
+		}
+		if err := checkNames(w.client.prefix, q.Name); err != nil {
+			return err
 		}
 		s := &source{name: q.Name, weight: max(q.Weight, 1), visibility: specs[i].VisibilityTimeout, maxReceives: specs[i].MaxReceiveCount, calm: calmAfter - 1, maxPolls: 1}
 		if limit := w.config.MaxVisibilityTimeout; limit > 0 {
