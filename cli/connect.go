@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/coretasks/core/internal/awsclient"
 	"github.com/coretasks/core/schedules"
 	"github.com/coretasks/core/sqsqueue"
 )
@@ -60,8 +61,13 @@ func (p *program) awsConfig(ctx context.Context) (aws.Config, error) {
 	}
 	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SCHEDULER", "AWS_ENDPOINT_URL_DYNAMODB"} {
 		if text := os.Getenv(name); text != "" {
-			if at, err := url.Parse(text); err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
-				return aws.Config{}, usagef("%s=%q is invalid: it must be a URL, such as http://127.0.0.1:4566", name, text)
+			const rule = "it must be a URL, such as http://127.0.0.1:4566"
+			at, err := url.Parse(text)
+			if err != nil {
+				return aws.Config{}, usagef("%s=%q is invalid: %s (%w)", name, text, rule, err)
+			}
+			if at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
+				return aws.Config{}, usagef("%s=%q is invalid: %s", name, text, rule)
 			}
 		}
 	}
@@ -71,9 +77,18 @@ func (p *program) awsConfig(ctx context.Context) (aws.Config, error) {
 	ctx, cancel := context.WithTimeout(ctx, credentialsTimeout)
 	defer cancel()
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return aws.Config{}, errors.New("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or use --local for the embedded queue")
+		return aws.Config{}, noCredentials(err)
 	}
 	return cfg, nil
+}
+
+// noCredentials says what to do where there are none, and why the SDK found none.
+func noCredentials(err error) error {
+	if login := awsclient.Login(err); login != "" {
+		return fmt.Errorf("no AWS credentials: log in with '%s' (%w)", login, err)
+	}
+	return fmt.Errorf("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, "+
+		"or use --local for the embedded queue (%w)", err)
 }
 
 // api returns the SQS client that the flags ask for.

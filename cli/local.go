@@ -111,10 +111,10 @@ func (p *program) serveLocal(ctx context.Context, flags endpointFlags, do func(c
 
 func explainListen(err error, addr, flag string) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is in use, perhaps by another 'core dev'; stop that or choose another address with %s", addr, flag)
+		return fmt.Errorf("%s is in use, perhaps by another 'core dev'; stop that or choose another address with %s (%w)", addr, flag, err)
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("may not listen on %s; choose a port above 1023 with %s", addr, flag)
+		return fmt.Errorf("may not listen on %s; choose a port above 1023 with %s (%w)", addr, flag, err)
 	}
 	return fmt.Errorf("listen on %s: %w", addr, err)
 }

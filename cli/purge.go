@@ -77,7 +77,7 @@ func (p *program) purgeQueue(ctx context.Context, client *sqsqueue.Client, api s
 		select {
 		case <-time.After(purgeLook):
 		case <-ctx.Done():
-			return errors.New("interrupted; nothing was deleted")
+			return fmt.Errorf("interrupted; nothing was deleted (%w)", context.Cause(ctx))
 		}
 	}
 	return p.print(d, func(w io.Writer) error {

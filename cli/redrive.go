@@ -67,9 +67,11 @@ func (p *program) move(ctx context.Context, q *deadletters.Queue, rate int) erro
 	}
 	switch {
 	case errors.Is(err, context.Canceled) && moved.Joined:
-		return fmt.Errorf("interrupted: %s moved, and the move goes on; run this again to follow it", letters(moved.Letters))
+		return fmt.Errorf("interrupted: %s moved, and the move goes on; run this again to follow it (%w)",
+			letters(moved.Letters), err)
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("interrupted: %s moved, and the move cancelled; run it again to go on", letters(moved.Letters))
+		return fmt.Errorf("interrupted: %s moved, and the move cancelled; run it again to go on (%w)",
+			letters(moved.Letters), err)
 	case err != nil:
 		return err
 	}
@@ -94,7 +96,7 @@ func (p *program) redrive(ctx context.Context, q *deadletters.Queue, r deadlette
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return errors.New("interrupted; nothing is lost, and the same command goes on where this one ended")
+		return fmt.Errorf("interrupted; nothing is lost, and the same command goes on where this one ended (%w)", err)
 	case err != nil:
 		return fmt.Errorf("%w; nothing is lost, and the same command goes on where this one ended", err)
 	case report.Refused > 0:
@@ -197,7 +199,7 @@ func (p *program) purge(ctx context.Context, q *deadletters.Queue, filter deadle
 	n, err := q.Purge(ctx, filter, asked, show.progress)
 	show.done()
 	if errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("interrupted after %s deleted", letters(n))
+		err = fmt.Errorf("interrupted after %s deleted (%w)", letters(n), err)
 	}
 	if err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/coretasks/core/internal/awsclient"
 )
 
 var (
@@ -99,6 +101,9 @@ func explain(action string, err error) error {
 		operation *smithy.OperationError
 		stopped   *stoppedError
 	)
+	if login := awsclient.Login(err); login != "" {
+		return fmt.Errorf("no AWS credentials: log in with '%s' (%w)", login, err)
+	}
 	switch {
 	case errors.As(err, &stopped):
 		return stopped

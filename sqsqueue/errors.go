@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/coretasks/core/internal/awsclient"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -114,6 +115,9 @@ func explain(err error) error {
 		api         smithy.APIError
 		deserialize *smithy.DeserializationError
 	)
+	if login := awsclient.Login(err); login != "" {
+		return fmt.Errorf("no AWS credentials: log in with '%s' (%w)", login, err)
+	}
 	if errors.As(err, &operation) {
 		if service := innermost(operation); service.Service() != operation.Service() {
 			// The call never began: whatever gives out credentials (STS, SSO, the instance's metadata) could not be asked.
@@ -132,9 +136,9 @@ func explain(err error) error {
 	case errors.As(err, &api) && api.ErrorCode() == "UnknownError" && errors.As(err, &answer):
 		// An answer without an error's name is not of SQS; behind a gateway's 502 or 503 it may be again in a moment.
 		if status := answer.HTTPStatusCode(); status >= http.StatusInternalServerError {
-			return fmt.Errorf("%w: it answered with HTTP status %d", ErrUnreachable, status)
+			return fmt.Errorf("%w: it answered with HTTP status %d (%w)", ErrUnreachable, status, answer)
 		}
-		return fmt.Errorf("%w (HTTP status %d)", ErrNotSQS, answer.HTTPStatusCode())
+		return fmt.Errorf("%w (HTTP status %d: %w)", ErrNotSQS, answer.HTTPStatusCode(), answer)
 	case errors.As(err, &api):
 		return fmt.Errorf("%w", api)
 	case errors.As(err, &deserialize):

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/coretasks/core/sqsqueue"
 )
@@ -83,6 +84,11 @@ func TestErrorsOfEndpoints(t *testing.T) {
 			if errors.Is(test.is, other) {
 				if api := smithy.APIError(nil); !errors.As(err, &api) {
 					t.Errorf("no smithy.APIError in %v", err)
+				}
+			}
+			if strings.Contains(test.says, "404") || strings.Contains(test.says, "503") { // the SDK's own is there
+				if cause := (*smithyhttp.ResponseError)(nil); !errors.As(err, &cause) {
+					t.Errorf("no answer in %v", err)
 				}
 			}
 			// An answer of this kind is never taken for an acceptance.

@@ -3,6 +3,7 @@ package sqsqueue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -143,7 +144,7 @@ func retryEntries[T any](ctx context.Context, items []T, do func(context.Context
 		}
 		if !pause(ctx, attempt) {
 			for _, i := range again {
-				errs[i] = context.Cause(ctx)
+				errs[i] = fmt.Errorf("%w; the last answer was: %w", context.Cause(ctx), errs[i])
 			}
 			return errs
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/aws/smithy-go"
+
+	"github.com/coretasks/core/internal/awsclient"
 )
 
 // What can be wrong with a table; errors.Is finds them in a [*TableError].
@@ -48,6 +50,9 @@ func (s *Store) explain(err error, operation string) error {
 	action := "dynamodb:" + operation
 	table := func(reason string, sentinel error) error {
 		return &TableError{Table: s.table, Action: action, Reason: reason, Err: errors.Join(sentinel, err)}
+	}
+	if login := awsclient.Login(err); login != "" {
+		return table("there are no AWS credentials; log in with '"+login+"'", nil)
 	}
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
