@@ -28,7 +28,7 @@ func (p *program) devCommand() *cobra.Command {
 		Short: "Run everything in one process on the embedded queue, with nothing to install",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := errors.Join(worker.parse(), function.parse(args), checkLocalRegion()); err != nil {
+			if err := errors.Join(worker.parse(), function.parse(args), checkToken(), checkLocalRegion()); err != nil {
 				return err
 			}
 			if err := checkLoopback(addr, endpoint.allowRemote && os.Getenv(tokenVar) != ""); err != nil {
@@ -40,8 +40,9 @@ func (p *program) devCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&addr, "addr", DefaultAPIAddr, "address of the HTTP API")
-	cmd.Flags().DurationVar(&worker.config.MaxVisibilityTimeout, "visibility-timeout", devVisibility,
+	textVar(cmd.Flags(), &addr, "addr", DefaultAPIAddr, address(DefaultAPIAddr), "address of the HTTP API")
+	lengthVar(cmd.Flags(), &worker.config.MaxVisibilityTimeout, "visibility-timeout", devVisibility,
+		bound[time.Duration]{least: tasks.MinVisibilityTimeout, most: tasks.MaxVisibilityTimeout},
 		"how long jobs wait that ran when 'dev' was killed, at most; a debugger that stops it for longer makes its jobs run again")
 	endpoint.add(cmd)
 	worker.add(cmd.Flags())

@@ -35,13 +35,17 @@ func (p *program) dlqCommand() *cobra.Command {
 // letterFlags say which letters are meant.
 type letterFlags struct {
 	task, reason string
-	since        span
+	since        time.Duration
+	flags        *pflag.FlagSet
 }
 
 func (f *letterFlags) add(flags *pflag.FlagSet) {
+	f.flags = flags
 	flags.StringVar(&f.task, "task", "", "only letters of this task")
-	flags.StringVar(&f.reason, "reason", "", "only letters with this reason: permanent, exhausted, timeout, panic, unknown-task, malformed or max-receives")
-	flags.Var(&f.since, "since", "only letters of jobs that failed within this time, such as 2h or 3d, and those that SQS moved, of which nobody knows when")
+	textVar(flags, &f.reason, "reason", "", optional(oneOf(reasons())),
+		"only letters with this reason: permanent, exhausted, timeout, panic, unknown-task, malformed or max-receives")
+	lengthVar(flags, &f.since, "since", 0, unbounded, "only letters of jobs that failed within this time, such as 2h or 3d, "+
+		"and those that SQS moved, of which nobody knows when")
 }
 
 func reasons() []tasks.Reason {
@@ -81,15 +85,11 @@ func (f *choiceFlags) filter() (deadletters.Filter, error) {
 
 func (f *letterFlags) filter() (deadletters.Filter, error) {
 	filter := deadletters.Filter{Task: f.task, Reason: tasks.Reason(f.reason)}
-	if f.reason != "" && !slices.Contains(reasons(), filter.Reason) {
-		return filter, usagef("--reason %q is invalid: use one of %v", f.reason, reasons())
-	}
-	since := time.Duration(f.since)
-	if since < 0 {
-		return filter, usagef("--since %v is invalid: it must be more than 0", since)
-	}
-	if since > 0 {
-		filter.Since = time.Now().Add(-since)
+	if f.flags.Changed("since") {
+		if f.since <= 0 {
+			return filter, usagef("--since %v is invalid: it must be more than 0", f.since)
+		}
+		filter.Since = time.Now().Add(-f.since)
 	}
 	return filter, nil
 }
@@ -145,9 +145,6 @@ command be killed, they are back within 30 s.`,
 			if err != nil {
 				return err
 			}
-			if limit < 0 {
-				return usagef("--limit %d is invalid: it must be 0 or more", limit)
-			}
 			return p.withLetters(cmd.Context(), args[0], nil, func(q *deadletters.Queue) error {
 				list, err := q.List(cmd.Context(), filter)
 				if err != nil {
@@ -164,7 +161,8 @@ command be killed, they are back within 30 s.`,
 		},
 	}
 	flags.add(cmd.Flags())
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many letters to list, 0 for all; they are counted all the same")
+	numberVar(cmd.Flags(), &limit, "limit", 20, bound[int]{},
+		"how many letters to list, 0 for all; they are counted all the same")
 	return cmd
 }
 

@@ -16,7 +16,7 @@ import (
 
 func (p *program) enqueueCommand() *cobra.Command {
 	var (
-		countdown span
+		countdown time.Duration
 		timeout   time.Duration
 		wait      bool
 		id        string
@@ -53,7 +53,7 @@ The parameters are one JSON value; without them they are {}, and with - they are
 				case wait:
 					then = func(job tasks.Job) error { return p.result(cmd.Context(), store, job, timeout) }
 				}
-				options := []tasks.DelayOption{tasks.Countdown(time.Duration(countdown))}
+				options := []tasks.DelayOption{tasks.Countdown(countdown)}
 				if cmd.Flags().Changed("job-id") {
 					options = append(options, tasks.JobID(id))
 				}
@@ -66,8 +66,10 @@ The parameters are one JSON value; without them they are {}, and with - they are
 		},
 	}
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait for the job's end and print its result; exit code 1 if it did not succeed or has no result")
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "with --wait, give up after this time (default never)")
-	cmd.Flags().Var(&countdown, "countdown", "wait so long before the job runs, such as 60s, 36h or 3d")
+	lengthVar(cmd.Flags(), &timeout, "timeout", 0, bound[time.Duration]{},
+		"with --wait, give up after this time (default never)")
+	lengthVar(cmd.Flags(), &countdown, "countdown", 0, unbounded,
+		"wait so long before the job runs, such as 60s, 36h or 3d")
 	cmd.Flags().StringVar(&id, "job-id", "", "an ID of your own, or that of a job to send again whose fate is not known (default a new one)")
 	return cmd
 }

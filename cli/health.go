@@ -21,7 +21,8 @@ const defaultHealthAddr = "127.0.0.1:8001"
 type healthFlags struct{ addr string }
 
 func (f *healthFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.addr, "health-addr", "", "answer 'core health' on this address, such as "+defaultHealthAddr+" (default: don't)")
+	textVar(flags, &f.addr, "health-addr", "", optional(address(defaultHealthAddr)),
+		"answer 'core health' on this address, such as "+defaultHealthAddr+" (default: don't)")
 }
 
 // serve answers while do runs.
@@ -65,7 +66,8 @@ It is what a container's health check calls: an image with this program needs no
 			defer cancel()
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/", nil)
 			if err != nil {
-				return usagef("--health-addr %q is invalid: use host:port, such as %s", addr, defaultHealthAddr)
+				return usagef("%s %q is invalid: use host:port, such as %s (%w)",
+					p.named("health-addr"), addr, defaultHealthAddr, err)
 			}
 			resp, err := http.DefaultClient.Do(req)
 			if err != nil {
@@ -79,6 +81,6 @@ It is what a container's health check calls: an image with this program needs no
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&addr, "health-addr", defaultHealthAddr, "where to ask")
+	textVar(cmd.Flags(), &addr, "health-addr", defaultHealthAddr, address(defaultHealthAddr), "where to ask")
 	return cmd
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,12 +86,6 @@ func (p *program) jobsListCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			filter.State = results.State(state)
-			if state != "" && !slices.Contains(results.States(), filter.State) {
-				return usagef("--state %q is invalid: use one of %v", state, results.States())
-			}
-			if filter.Limit < 1 || filter.Limit > results.MaxPage {
-				return usagef("--limit %d is invalid: it must be 1 to %d", filter.Limit, results.MaxPage)
-			}
 			return p.withStore(cmd.Context(), func(store results.Store) error {
 				page, err := store.List(cmd.Context(), filter)
 				if err != nil {
@@ -103,8 +96,10 @@ func (p *program) jobsListCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&filter.Task, "task", "", "only jobs of this task")
-	cmd.Flags().StringVar(&state, "state", "", "only jobs in this state: queued, running, retrying, succeeded, dead or cancelled")
-	cmd.Flags().IntVar(&filter.Limit, "limit", results.DefaultPage, "how many jobs")
+	textVar(cmd.Flags(), &state, "state", "", optional(oneOf(results.States())),
+		"only jobs in this state: queued, running, retrying, succeeded, dead or cancelled")
+	numberVar(cmd.Flags(), &filter.Limit, "limit", results.DefaultPage, bound[int]{least: 1, most: results.MaxPage},
+		"how many jobs")
 	cmd.Flags().StringVar(&filter.Cursor, "cursor", "", "go on where another listing ended")
 	return cmd
 }
@@ -181,7 +176,7 @@ func (p *program) jobsWatchCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "give up after this time (default never)")
+	lengthVar(cmd.Flags(), &timeout, "timeout", 0, bound[time.Duration]{}, "give up after this time (default never)")
 	return cmd
 }
 

@@ -27,10 +27,10 @@ func onLambda(args []string) bool { return os.Getenv("AWS_LAMBDA_RUNTIME_API") !
 
 // functionOptions are what the program's variables say of the function that works its queues.
 func (p *program) functionOptions(ctx context.Context) ([]lambdaworker.Option, error) {
-	if err := fromEnvironment(p.root().PersistentFlags()); err != nil {
+	if err := p.fromEnvironment(p.root().PersistentFlags()); err != nil {
 		return nil, err
 	}
-	if err := p.settings.check(); err != nil {
+	if err := p.check(); err != nil {
 		return nil, err
 	}
 	store, err := p.store(ctx)
@@ -55,12 +55,17 @@ type functionFlags struct {
 func (f *functionFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.lambda, "lambda", false, "work the queues as Lambda does: by the function BINARY, or by this program as one, behind event source mappings; --concurrency bounds the invocations at once")
 	cmd.Flags().IntVar(&f.batch, "lambda-batch-size", lambda.DefaultBatchSize, "how many messages an invocation gets at most")
-	cmd.Flags().DurationVar(&f.window, "lambda-batch-window", 0, "how long a batch that is not full waits for more")
+	lengthVar(cmd.Flags(), &f.window, "lambda-batch-window", 0, unbounded,
+		"how long a batch that is not full waits for more")
 }
 
-// parse takes the binary's path, the only argument that there may be.
+// parse checks the flags and takes the binary's path, the only argument that there may be.
 func (f *functionFlags) parse(args []string) error {
 	switch {
+	case f.batch < 1 || f.batch > lambda.MaxBatchSize:
+		return usagef("--lambda-batch-size: batch size %d is invalid: it must be 1 to %d", f.batch, lambda.MaxBatchSize)
+	case f.window < 0 || f.window > lambda.MaxWindow:
+		return usagef("--lambda-batch-window: batching window %v is invalid: it must be 0 to %v", f.window, lambda.MaxWindow)
 	case len(args) == 0:
 		return nil
 	case !f.lambda:

@@ -118,9 +118,10 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
-	control  *control // nil where nobody sends signals
-	settings settings
-	started  bool // a command's own code was reached, so an error is no longer one of usage
+	control   *control // nil where nobody sends signals
+	settings  settings
+	variables map[string]bool // the flags that variables have set
+	started   bool            // a command's own code was reached, so an error is no longer one of usage
 }
 
 // usageError is a command line that can't be meant.
@@ -162,16 +163,17 @@ func (p *program) root() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if err := fromEnvironment(cmd.Flags()); err != nil {
+			if err := p.fromEnvironment(cmd.Flags()); err != nil {
 				return err
 			}
-			if err := p.settings.check(); err != nil {
+			if err := p.check(); err != nil {
 				return err
 			}
 			p.started = true
-			return p.registry.Err()
+			return p.checkTasks()
 		},
 	}
+	root.SetFlagErrorFunc(wrongFlag)
 	p.settings.flags(root.PersistentFlags())
 	root.AddCommand(
 		p.devCommand(), p.localCommand(), p.workerCommand(), p.schedulerCommand(), p.runCommand(), p.enqueueCommand(),

@@ -107,7 +107,12 @@ func sayings() []saying {
 			})
 		}, func(text string) any { return plan(text) }, 7},
 		{"a table", func(p *program, text string) error { return table(p.stderr, "A\tB", []any{text, text}) }, nil, 2},
-		{"a sentence", func(p *program, text string) error { p.say("%s, %v and %q", text, aws(text), text); return nil }, nil, 1},
+		{
+			"a sentence",
+			func(p *program, text string) error { p.say("%s, %v and %q", text, aws(text), text); return nil },
+			nil,
+			1,
+		},
 		{"an error", func(p *program, text string) error { p.complain(aws(text)); return nil }, nil, 1},
 		{"joined errors", func(p *program, text string) error {
 			p.complain(errors.Join(errors.New(text), fmt.Errorf("other: %w", aws(text))))

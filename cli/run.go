@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,14 @@ const DefaultAPIAddr = "127.0.0.1:8000"
 // tokenVar holds the API's bearer token. It is no flag, which other users of the machine could see.
 const tokenVar = "CORE_API_TOKEN"
 
+// checkToken refuses one that no client could send. It is not shown.
+func checkToken() error {
+	if strings.ContainsFunc(os.Getenv(tokenVar), func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return usagef("%s is invalid: use printable ASCII without spaces, which a header can carry", tokenVar)
+	}
+	return nil
+}
+
 func (p *program) runCommand() *cobra.Command {
 	var (
 		addr   string
@@ -38,6 +47,9 @@ GET /openapi.json describes it. With a token in CORE_API_TOKEN, requests need it
 on this machine are served.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkToken(); err != nil {
+				return err
+			}
 			if os.Getenv(tokenVar) == "" && checkLoopback(addr, false) != nil {
 				return usagef("--addr %s is not loopback: set %s to the token that clients must send", addr, tokenVar)
 			}
@@ -65,7 +77,7 @@ on this machine are served.`,
 			}))
 		},
 	}
-	cmd.Flags().StringVar(&addr, "addr", DefaultAPIAddr, "address of the HTTP API")
+	textVar(cmd.Flags(), &addr, "addr", DefaultAPIAddr, address(DefaultAPIAddr), "address of the HTTP API")
 	health.add(cmd.Flags())
 	return cmd
 }

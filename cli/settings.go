@@ -2,13 +2,13 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"os"
-	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/coretasks/core/schedules"
+	"github.com/coretasks/core/sqsqueue"
 )
 
 // DefaultLocalAddr is where the embedded endpoint listens.
@@ -39,49 +39,48 @@ type settings struct {
 
 func (s *settings) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.local, "local", false, "use the embedded queue of 'core dev' or 'core local' instead of AWS")
-	f.StringVar(&s.localAddr, "local-addr", DefaultLocalAddr, "address of the embedded queue")
+	textVar(f, &s.localAddr, "local-addr", DefaultLocalAddr, address(DefaultLocalAddr), "address of the embedded queue")
 	f.StringVar(&s.prefix, "queue-prefix", "", "put before every queue's name, to keep environments apart")
 	f.StringVar(&s.application, "application", "", "name of the application, which its schedule groups are named after (default the last part of the module's path)")
 	f.StringVar(&s.role, "scheduler-role-arn", "", "role in which EventBridge puts messages on the queues; with it, countdowns over 15 minutes become one-time schedules")
 	f.StringVar(&s.results, "results", "", "where records of jobs are kept: none, sqlite://FILE or dynamodb://TABLE (default none; with --local a file in the state directory)")
 	f.BoolVar(&s.finalOnly, "results-final-only", false, "write only how jobs end: one write a job instead of three, but no progress and no cancelling")
-	f.StringVar(&s.output, "output", "text", "how to print data: text or json")
-	f.StringVar(&s.logFormat, "log-format", "text", "how to log, on standard error: text or json")
-	f.StringVar(&s.logLevel, "log-level", "info", "what to log: debug, info, warn or error")
+	textVar(f, &s.output, "output", "text", textOrJSON, "how to print data: text or json")
+	textVar(f, &s.logFormat, "log-format", "text", textOrJSON, "how to log, on standard error: text or json")
+	textVar(f, &s.logLevel, "log-level", "info", logLevel, "what to log: debug, info, warn or error")
 }
 
-func (s *settings) check() error {
-	if s.output != "text" && s.output != "json" {
-		return usagef("--output %q is invalid: use text or json", s.output)
-	}
-	if s.logFormat != "text" && s.logFormat != "json" {
-		return usagef("--log-format %q is invalid: use text or json", s.logFormat)
-	}
-	if err := new(slog.Level).UnmarshalText([]byte(s.logLevel)); err != nil {
-		return usagef("--log-level %q is invalid: use debug, info, warn or error", s.logLevel)
-	}
-	if _, _, err := net.SplitHostPort(s.localAddr); err != nil {
-		return usagef("--local-addr %q is invalid: use host:port, such as %s", s.localAddr, DefaultLocalAddr)
+func logLevel(value string) error {
+	if err := new(slog.Level).UnmarshalText([]byte(value)); err != nil {
+		return errors.New("use debug, info, warn or error")
 	}
 	return nil
 }
 
-// fromEnvironment gives each flag that is not on the command line the value of its variable: --queue-prefix is
-// CORE_QUEUE_PREFIX.
-func fromEnvironment(flags *pflag.FlagSet) error {
-	var errs []error
-	flags.VisitAll(func(f *pflag.Flag) {
-		name := "CORE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		value, ok := os.LookupEnv(name)
-		if !ok || value == "" || f.Changed || f.Name == "help" {
-			return
+// check looks at what no flag can tell by itself.
+func (p *program) check() error {
+	if err := sqsqueue.CheckPrefix(p.settings.prefix); err != nil {
+		return usagef("%s: %w", p.named("queue-prefix"), err)
+	}
+	if name := p.settings.application; name != "" {
+		if _, err := schedules.GroupName(p.settings.prefix, name); err != nil {
+			return usagef("%s: %w", p.named("application"), err)
 		}
-		if err := flags.Set(f.Name, value); err != nil {
-			errs = append(errs, fmt.Errorf("%s=%q is invalid: %w", name, value, err))
-		}
-	})
-	if len(errs) > 0 {
-		return &usageError{err: errors.Join(errs...)}
+	}
+	if err := schedules.CheckRole(p.settings.role); err != nil {
+		return usagef("%s: %w", p.named("scheduler-role-arn"), err)
+	}
+	_, _, err := p.storeKind()
+	return err
+}
+
+// checkTasks looks at the definitions, and how they go together with the flags.
+func (p *program) checkTasks() error {
+	if err := p.registry.Err(); err != nil {
+		return err
+	}
+	if err := sqsqueue.CheckNames(p.settings.prefix, p.registry); err != nil {
+		return usagef("%s: %w", p.named("queue-prefix"), err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/coretasks/core/results"
@@ -31,16 +32,23 @@ const (
 	storeDynamoDB = "dynamodb"
 )
 
+// tableName is what DynamoDB takes ("CreateTable" and others in the API reference).
+var tableName = regexp.MustCompile(`^(arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/)?[A-Za-z0-9_.-]{3,255}$`)
+
 // storeKind reads --results.
 func (p *program) storeKind() (kind, where string, err error) {
 	kind, where, found := strings.Cut(p.resultsURL(), "://")
 	switch {
 	case !found && (kind == "" || kind == storeNone):
 		return storeNone, "", nil
+	case kind == storeDynamoDB && where != "" && !tableName.MatchString(where):
+		return "", "", usagef("%s %q is invalid: a table's name has 3 to 255 letters, digits, '_', '-' and '.', "+
+			"or it is an ARN", p.named("results"), p.settings.results)
 	case (kind == storeSQLite || kind == storeDynamoDB) && where != "":
 		return kind, where, nil
 	}
-	return "", "", usagef("--results %q is invalid: use none, sqlite://FILE or dynamodb://TABLE", p.settings.results)
+	return "", "", usagef("%s %q is invalid: use none, sqlite://FILE or dynamodb://TABLE",
+		p.named("results"), p.settings.results)
 }
 
 // store opens the store of records that the flags ask for, or returns nil where they ask for none.

@@ -29,9 +29,13 @@ type workerFlags struct {
 
 func (f *workerFlags) add(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.queues, "queue", nil, "queue to work, as NAME or NAME=WEIGHT; repeat it for more (default all queues)")
-	flags.IntVar(&f.config.Concurrency, "concurrency", sqsqueue.DefaultConcurrency, "how many jobs run at once")
-	flags.DurationVar(&f.config.ShutdownTimeout, "shutdown-timeout", sqsqueue.DefaultShutdownTimeout, "how long a clean shutdown may take")
-	flags.DurationVar(&f.config.Grace, "grace", tasks.DefaultGrace, "how long a task may ignore its cancellation before its slot is freed")
+	numberVar(flags, &f.config.Concurrency, "concurrency", sqsqueue.DefaultConcurrency, bound[int]{least: 1},
+		"how many jobs run at once")
+	lengthVar(flags, &f.config.ShutdownTimeout, "shutdown-timeout", sqsqueue.DefaultShutdownTimeout,
+		// What is less than a second the worker refuses; 0 would be its default.
+		bound[time.Duration]{least: 1, rule: "it must be 1s or more"}, "how long a clean shutdown may take")
+	lengthVar(flags, &f.config.Grace, "grace", tasks.DefaultGrace, bound[time.Duration]{least: 1, rule: "it must be more than 0"},
+		"how long a task may ignore its cancellation before its slot is freed")
 }
 
 // parse reads the queues with their weights.
@@ -41,15 +45,13 @@ func (f *workerFlags) parse() error {
 		q := sqsqueue.QueueWeight{Name: name, Weight: 1}
 		if weighted {
 			n, err := strconv.Atoi(weight)
-			if err != nil || n < 1 {
-				return usagef("--queue %q is invalid: the weight must be a whole number of 1 or more", text)
+			if err != nil || n < 1 || n > sqsqueue.MaxWeight {
+				return usagef("--queue %q is invalid: the weight must be a whole number of 1 or more, up to %d",
+					text, sqsqueue.MaxWeight)
 			}
 			q.Weight = n
 		}
 		f.config.Queues = append(f.config.Queues, q)
-	}
-	if f.config.Concurrency < 1 {
-		return usagef("--concurrency %d is invalid: it must be 1 or more", f.config.Concurrency)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coretasks/core/internal/span"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -79,7 +80,7 @@ func delayOptions(r *http.Request) ([]tasks.DelayOption, error) {
 
 // duration reads a query parameter such as "60s".
 func duration(name, text string, least, most time.Duration, outside string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
+	d, err := span.Parse(text)
 	if err != nil {
 		return 0, invalid(name, "%q is not a duration, such as 60s or 10m", shorten(text, 100))
 	}

@@ -148,7 +148,7 @@ func (a *API) enqueueOperation(id, summary string, params *schema, more ...int) 
 	accepted["headers"] = doc{"Location": doc{"description": "the job's record", "schema": doc{"type": "string"}}}
 	return a.operation(id, summary, doc{
 		"parameters": []doc{
-			parameter("query", "countdown", "run the job no earlier than after this time, at most 365 days; such as 90s, 10m or 36h", durationSchema("^(0|[0-9]{1,7}s|[0-9]{1,5}m|[0-9]{1,3}h)$")),
+			parameter("query", "countdown", "run the job no earlier than after this time, at most 365 days; such as 90s, 10m, 36h or 3d", durationSchema("^(0|[0-9]{1,7}s|[0-9]{1,5}m|[0-9]{1,3}h|[0-9]{1,2}d)$")),
 			parameter("query", "job_id", "an id of the caller's own, or that of a job to send again whose fate is not known", doc{"type": "string", "pattern": fmt.Sprintf("^[!-~]{1,%d}$", tasks.MaxJobID)}),
 		},
 		"requestBody": doc{

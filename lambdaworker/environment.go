@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/coretasks/core/internal/span"
 )
 
 // runtimeAPIVar is set by Lambda to where the Runtime API is.
@@ -20,15 +22,15 @@ func environment() ([]Option, error) {
 	var opts []Option
 	if text := os.Getenv("CORE_CONCURRENCY"); text != "" {
 		n, err := strconv.Atoi(text)
-		if err != nil {
+		if err != nil || n < 1 {
 			return nil, fmt.Errorf("CORE_CONCURRENCY=%q is invalid: it must be a whole number of 1 or more", text)
 		}
 		opts = append(opts, Concurrency(n))
 	}
 	if text := os.Getenv("CORE_GRACE"); text != "" {
-		d, err := time.ParseDuration(text)
-		if err != nil {
-			return nil, fmt.Errorf("CORE_GRACE=%q is invalid: it must be a duration such as 1s", text)
+		d, err := span.Parse(text)
+		if err != nil || d <= 0 {
+			return nil, fmt.Errorf("CORE_GRACE=%q is invalid: it must be a length of time such as 1s, more than 0", text)
 		}
 		opts = append(opts, Grace(d))
 	}

@@ -84,9 +84,9 @@ func late(by time.Duration) hook[sqs.ReceiveMessageInput, sqs.ReceiveMessageOutp
 }
 
 // hanging never answers.
-func hanging[In, Out any](ctx context.Context, _ *In, _ func(context.Context) (*Out, error)) (*Out, error) {
+func hanging[In, Out any](ctx context.Context, _ *In, next func(context.Context) (*Out, error)) (*Out, error) {
 	<-ctx.Done()
-	return nil, ctx.Err()
+	return next(ctx) // which fails too
 }
 
 // What a receive under way brings is given back; a worker that was told before it began takes nothing.

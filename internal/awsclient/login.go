@@ -39,11 +39,12 @@ func hasEnded(err error) bool {
 		strings.HasSuffix(t.Elem().PkgPath(), "/credentials/ssocreds") {
 		return true
 	}
+	//nolint:errorlint // the chain is walked here, one error at a time
 	if operation, ok := err.(*smithy.OperationError); ok && strings.HasPrefix(operation.Service(), "SSO") {
 		var refused smithy.APIError
 		return errors.As(operation.Err, &refused)
 	}
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // as above
 	case interface{ Unwrap() error }:
 		return hasEnded(e.Unwrap())
 	case interface{ Unwrap() []error }:
