@@ -11,8 +11,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -142,18 +140,6 @@ func message(err error) string {
 
 // oneLine writes an error on one line: joined errors stand on several.
 func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
-
-// programName is how the user would call this program again: as before, or by "go run", under which the binary lies in a
-// temporary folder.
-func programName() string {
-	info, ok := debug.ReadBuildInfo()
-	if ok && strings.Contains(os.Args[0], string(filepath.Separator)+"go-build") {
-		if path, found := strings.CutPrefix(info.Path, info.Main.Path); found {
-			return "go run ." + path
-		}
-	}
-	return os.Args[0]
-}
 
 // root is the command with all the others below it.
 func (p *program) root() *cobra.Command {
