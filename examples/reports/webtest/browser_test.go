@@ -201,3 +201,33 @@ func eventually(ctx context.Context, try func() error) error {
 		}
 	}
 }
+
+// get reads something of the session.
+func (b *browser) get(path string, value any) {
+	b.t.Helper()
+	response, err := http.Get(b.session + path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := json.NewDecoder(response.Body).Decode(&struct{ Value any }{value}); err != nil || response.StatusCode != http.StatusOK {
+		b.t.Fatalf("the browser answered %s to %s: %v", response.Status, path, err)
+	}
+}
+
+// delete ends something of the session.
+func (b *browser) delete(path string) {
+	b.t.Helper()
+	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodDelete, b.session+path, http.NoBody)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		b.t.Fatalf("the browser answered %s to %s", response.Status, path)
+	}
+}

@@ -1,7 +1,8 @@
 "use strict";
 
-// A browser has six connections to a server over HTTP/1.1, and an event stream keeps one: jobs beyond these are asked
-// for now and then, until one of the streams ends.
+// A browser has six connections to a server over HTTP/1.1, for all of its pages together, and an event stream keeps one.
+// So one page has streams at a time, and none that can't be seen: it follows the jobs of all and tells the others. Jobs
+// beyond these streams are asked for now and then, until one of the streams ends.
 const maxStreams = 4;
 const pollTime = 2000;
 const retryTime = 1000;
@@ -16,11 +17,11 @@ const words = {
 };
 const jobs = []; // the newest first
 
-// The list is kept in the browser: it survives a reload, and a restart of the server.
-function keep() {
-  const kept = jobs.slice(0, maxKept).map((job) => job.kept);
+// The list is kept in the browser: it survives a reload, and a restart of the server, and other pages show it too. So each
+// change is made to what is there.
+function keep(change) {
   try {
-    localStorage.setItem(key, JSON.stringify(kept));
+    localStorage.setItem(key, JSON.stringify(change(restore()).slice(0, maxKept)));
   } catch {
     // Without storage the list lasts as long as the page.
   }
@@ -52,6 +53,18 @@ function add(kept) {
   $("none").hidden = true;
   show(job, { state: "queued", progress: 0 });
   return job;
+}
+
+// sync takes over what another page has changed in the list.
+function sync() {
+  const all = restore();
+  const has = (list, id) => list.some((kept) => kept.job_id === id);
+  for (const job of jobs.filter((job) => !has(all, job.kept.job_id))) {
+    drop(job);
+  }
+  for (const kept of all.filter((kept) => !has(jobs.map((job) => job.kept), kept.job_id)).reverse()) {
+    look(add(kept));
+  }
 }
 
 // show puts a job's record on the page.
@@ -91,9 +104,77 @@ function text(record) {
   }
 }
 
-// follow keeps a job's record on the page up to date until it ends.
+// Pages of the same browser hear from the one that follows.
+const shared = Boolean(navigator.locks && window.BroadcastChannel);
+const channel = shared ? new BroadcastChannel(key) : null;
+let leading = false; // this page follows
+let turn = null; // aborts the wait for the others
+let retire = null; // ends this page's turn
+
+// compete waits until no other page follows, and then does. Without locks every page that can be seen follows for itself.
+function compete() {
+  if (turn || leading) {
+    return;
+  }
+  if (!shared) {
+    lead();
+    return;
+  }
+  turn = new AbortController();
+  navigator.locks.request(key, { signal: turn.signal }, () => new Promise((resolve) => {
+    retire = resolve;
+    lead();
+  })).catch(() => {}); // aborted
+}
+
+function lead() {
+  leading = true;
+  jobs.forEach(follow);
+}
+
+// rest ends this page's connections, and lets another follow.
+function rest() {
+  leading = false;
+  turn?.abort();
+  turn = null;
+  retire?.();
+  retire = null;
+  jobs.forEach(unfollow);
+}
+
+// attend follows while the page can be seen. What was missed meanwhile is asked for once.
+function attend() {
+  if (document.hidden) {
+    rest();
+    return;
+  }
+  compete();
+  jobs.filter((job) => !final.includes(job.state)).forEach(look);
+}
+
+// tell lets the other pages know.
+function tell(job, news) {
+  if (leading) {
+    channel?.postMessage({ id: job.kept.job_id, ...news });
+  }
+}
+
+function hear({ data }) {
+  const job = jobs.find((other) => other.kept.job_id === data.id);
+  if (!job || leading) {
+    return;
+  }
+  if (data.record) {
+    show(job, data.record);
+  }
+  if ("lost" in data) {
+    lost(job, data.lost);
+  }
+}
+
+// follow keeps a job's record on all pages up to date until it ends, where this page does that.
 function follow(job) {
-  if (final.includes(job.state) || job.stream) {
+  if (!leading || final.includes(job.state) || job.stream) {
     return;
   }
   if (jobs.filter((other) => other.stream).length >= maxStreams) {
@@ -104,12 +185,16 @@ function follow(job) {
   job.stream = stream;
   const take = (event) => {
     lost(job, false);
+    tell(job, { record: JSON.parse(event.data) });
     show(job, JSON.parse(event.data));
   };
   stream.addEventListener("open", () => lost(job, false));
   stream.addEventListener("state", take);
   stream.addEventListener("progress", take);
-  stream.addEventListener("gone", () => show(job, { state: "gone", progress: 0 }));
+  stream.addEventListener("gone", () => {
+    tell(job, { record: { state: "gone", progress: 0 } });
+    show(job, { state: "gone", progress: 0 });
+  });
   stream.addEventListener("error", () => {
     if (job.stream !== stream) {
       return;
@@ -132,6 +217,7 @@ async function look(job) {
   try {
     const response = await fetch(job.kept.status_url);
     if (response.status === 404) {
+      tell(job, { record: { state: "gone", progress: 0 } });
       show(job, { state: "gone", progress: 0 });
       return;
     }
@@ -144,7 +230,9 @@ async function look(job) {
       throw new Error(response.statusText);
     }
     lost(job, false);
-    show(job, await response.json());
+    const record = await response.json();
+    tell(job, { record });
+    show(job, record);
     follow(job);
   } catch {
     lost(job, true);
@@ -161,6 +249,9 @@ function unfollow(job) {
 
 // lost notes whether a job's news come through, and says so when those of any do not.
 function lost(job, is) {
+  if (job.lost !== is) {
+    tell(job, { lost: is });
+  }
   job.lost = is;
   const message = jobs.some((other) => other.lost) ? "Connection lost, reconnecting…" : "";
   if ($("connection").textContent !== message) {
@@ -193,12 +284,16 @@ async function cancel(job) {
 }
 
 function remove(job) {
+  drop(job);
+  $("yours").focus();
+  keep((all) => all.filter((kept) => kept.job_id !== job.kept.job_id));
+}
+
+function drop(job) {
   unfollow(job);
   jobs.splice(jobs.indexOf(job), 1);
   job.item.remove();
   $("none").hidden = jobs.length > 0;
-  $("yours").focus();
-  keep();
 }
 
 function said(error) {
@@ -222,7 +317,7 @@ $("order").addEventListener("submit", async (event) => {
     }
     const job = add({ ...(await response.json()), title: type.dataset.title, at: Date.now() });
     $("news").textContent = job.kept.title + ": " + words.queued;
-    keep();
+    keep((all) => [job.kept, ...all]);
     follow(job);
   } catch (error) {
     $("trouble").textContent = "The report was not started. " + said(error);
@@ -234,4 +329,10 @@ $("order").addEventListener("submit", async (event) => {
 
 for (const kept of restore().reverse()) {
   look(add(kept));
+}
+channel?.addEventListener("message", hear);
+window.addEventListener("storage", (event) => event.key === key && sync());
+document.addEventListener("visibilitychange", attend);
+if (!document.hidden) {
+  compete();
 }
