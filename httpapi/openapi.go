@@ -149,7 +149,7 @@ func (a *API) enqueueOperation(id, summary string, params *schema, more ...int) 
 	return a.operation(id, summary, doc{
 		"parameters": []doc{
 			parameter("query", "countdown", "run the job no earlier than after this time, at most 365 days; such as 90s, 10m, 36h or 3d", durationSchema("^(0|[0-9]{1,7}s|[0-9]{1,5}m|[0-9]{1,3}h|[0-9]{1,2}d)$")),
-			parameter("query", "job_id", "an id of the caller's own, or that of a job to send again whose fate is not known", doc{"type": "string", "pattern": fmt.Sprintf("^[!-~]{1,%d}$", tasks.MaxJobID)}),
+			parameter("query", "job_id", "an id of the caller's own, or that of a job to send again whose fate is not known", doc{"type": "string", "pattern": jobIDPattern}),
 		},
 		"requestBody": doc{
 			"required": true, "description": "the task's parameters",
@@ -221,3 +221,6 @@ func parameter(in, name, description string, schema doc) doc {
 func durationSchema(pattern string) doc {
 	return doc{"type": "string", "pattern": pattern, "examples": []string{(20 * time.Second).String()}}
 }
+
+// jobIDPattern is what tasks.JobID takes: visible ASCII, but neither "." nor "..".
+var jobIDPattern = fmt.Sprintf(`^([!--/-~]|[!--/-~][!-~]|\.[!--/-~]|[!-~]{3,%d})$`, tasks.MaxJobID)

@@ -56,8 +56,9 @@ func At(t time.Time) DelayOption {
 	}
 }
 
-// JobID gives the job an id of the caller's own, 1 to [MaxJobID] visible ASCII characters, instead of a new one: to send
-// a job again whose fate is not known, or to name one after what it is about.
+// JobID gives the job an id of the caller's own, 1 to [MaxJobID] visible ASCII characters, instead of a new one: to
+// send a job again whose fate is not known, or to name one after what it is about. "." and ".." are refused: in an
+// address they name a directory, however they are escaped, so that browsers and proxies would not find the job.
 //
 // Two jobs of one id are two deliveries of the same job. With a results store a worker skips the second when the first
 // has succeeded or was cancelled, and dead-letters it too when the first is dead; so an id can't be used for new work
@@ -66,7 +67,8 @@ func At(t time.Time) DelayOption {
 // takes an id for a single element only.
 func JobID(id string) DelayOption {
 	return func(s *delaySettings) {
-		if id == "" || len(id) > MaxJobID || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		invisible := func(r rune) bool { return r <= ' ' || r > '~' }
+		if id == "" || id == "." || id == ".." || len(id) > MaxJobID || strings.ContainsFunc(id, invisible) {
 			s.err = fmt.Errorf("job id %.140q: %w", id, ErrInvalidJobID)
 			return
 		}

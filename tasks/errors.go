@@ -33,7 +33,7 @@ var (
 	ErrInvalidCountdown = errors.New("a countdown must be 0 or more and at most 365 days")
 
 	// ErrInvalidJobID says that the id given with [JobID] can't be one.
-	ErrInvalidJobID = errors.New("a job's id must be 1 to 128 visible ASCII characters, and of one job only")
+	ErrInvalidJobID = errors.New("a job's id must be 1 to 128 visible ASCII characters, not . or .., and of one job only")
 )
 
 // An Error carries a task's own word on whether, and when, it should be retried. Make one with [Errorf], [Permanent] or

@@ -247,6 +247,8 @@ func TestJobIDAndAt(t *testing.T) {
 		"an id too long":      {opts: []tasks.DelayOption{tasks.JobID(strings.Repeat("x", 129))}, want: "1 to 128 visible ASCII characters", is: tasks.ErrInvalidJobID},
 		"an id with a space":  {opts: []tasks.DelayOption{tasks.JobID("a b")}, want: `job id "a b"`, is: tasks.ErrInvalidJobID},
 		"an id with a break":  {opts: []tasks.DelayOption{tasks.JobID("a\n")}, want: `job id "a\n"`, is: tasks.ErrInvalidJobID},
+		"a dot":               {opts: []tasks.DelayOption{tasks.JobID(".")}, want: `job id "."`, is: tasks.ErrInvalidJobID},
+		"two dots":            {opts: []tasks.DelayOption{tasks.JobID("..")}, want: `job id ".."`, is: tasks.ErrInvalidJobID},
 		"an id beyond ASCII":  {opts: []tasks.DelayOption{tasks.JobID("ä")}, want: `job id "ä"`, is: tasks.ErrInvalidJobID},
 		"a time":              {opts: []tasks.DelayOption{tasks.At(time.Now().Add(time.Hour))}},
 		"a time in the past":  {opts: []tasks.DelayOption{tasks.At(time.Now().Add(-time.Hour))}},
