@@ -95,7 +95,9 @@ func (p *program) welcome(em *emulator.Emulator, addr string, cfg sqsqueue.Worke
 	}
 	p.say("  endpoint  http://%s (SQS and EventBridge Scheduler, queues of %s)", p.settings.localAddr, localRegion())
 	p.say("  HTTP API  http://%s (described at /openapi.json)", addr)
-	if p.web != nil {
+	if kind, _, _ := p.storeKind(); p.web != nil && kind == storeNone {
+		p.say("  pages     none: they need records of jobs, and --results is none")
+	} else if p.web != nil {
 		p.say("  pages     http://%s/", addr)
 	}
 	p.say("  state     %s (survives restarts)", StateDir())

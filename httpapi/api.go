@@ -42,7 +42,7 @@ type Config struct {
 	// Store has the records of jobs. Without one the routes of /jobs answer 501.
 	Store results.Store
 	// Queues counts the messages of the queues, for GET /queues; without it that route answers 501. With sqsqueue it is
-	// [sqsqueue.Depths].
+	// [sqsqueue.Depths]. It is asked at most once in two seconds, for all who ask meanwhile.
 	Queues func(context.Context) ([]sqsqueue.Depth, error)
 	// Ages tells GET /queues how old the oldest messages are. Without it, and while it fails, oldest_seconds is null.
 	Ages Ages
@@ -86,7 +86,7 @@ type Config struct {
 // ApproximateAgeOfOldestMessage.
 type Ages interface {
 	// OldestMessages returns, by queue (with its prefix), how long ago the oldest message was sent that is not deleted yet.
-	// Queues of which it is not known are missing.
+	// Queues of which it is not known are missing. It is asked for each answer: an implementation keeps what costs.
 	OldestMessages(ctx context.Context, queues []string) (map[string]time.Duration, error)
 }
 
@@ -102,7 +102,8 @@ type API struct {
 	metrics *metrics
 	hub     *hub
 	cross   *http.CrossOriginProtection
-	ready   readiness
+	ready   shared[struct{}]
+	counts  shared[[]sqsqueue.Depth]
 	warn    sync.Once
 	noAges  atomic.Bool // they failed last time
 	tune    tuning
@@ -135,6 +136,8 @@ func New(cfg Config) (*API, error) {
 		cross:    http.NewCrossOriginProtection(),
 		idle:     make(chan struct{}),
 		stopping: make(chan struct{}),
+		ready:    shared[struct{}]{keep: readyKept},
+		counts:   shared[[]sqsqueue.Depth]{keep: countsKept},
 		tune: tuning{
 			heartbeat: 15 * time.Second, writeTimeout: 30 * time.Second, bodyTimeout: 30 * time.Second, storeTimeout: 10 * time.Second,
 		},

@@ -2,17 +2,21 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/coretasks/core/sqsqueue"
 )
 
-// checkTimeout bounds what /queues and /readyz ask of others.
-const checkTimeout = 5 * time.Second
+const (
+	// checkTimeout bounds what /queues and /readyz ask of others.
+	checkTimeout = 5 * time.Second
+	// countsKept is how long a count of the queues is good for all who ask. Each costs two requests a queue.
+	countsKept = 2 * time.Second
+	// readyKept is how long the server counts as ready, or not.
+	readyKept = time.Second
+)
 
 // queueCount is one queue in the answer of GET /queues.
 type queueCount struct {
@@ -29,12 +33,15 @@ func (a *API) queues(w *response, r *http.Request, _ string) error {
 	if a.config.Queues == nil {
 		return newProblem(http.StatusNotImplemented, slugNoQueues, "This server was not told how to count its queues; set Config.Queues.")
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
-	defer cancel()
-	depths, err := a.config.Queues(ctx)
-	if err != nil {
+	depths, err := a.counts.get(r.Context(), a.config.Queues)
+	switch {
+	case r.Context().Err() != nil:
+		return errGone
+	case err != nil:
 		return ofQueue(err)
 	}
+	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
+	defer cancel()
 	counts := make([]queueCount, len(depths))
 	oldest := a.oldest(ctx, depths)
 	for i, d := range depths {
@@ -80,7 +87,8 @@ func (a *API) readyz(w *response, r *http.Request, _ string) error {
 	if a.isStopping() {
 		return unavailable(slugShuttingDown, "", 1)
 	}
-	if err := a.ready.check(r.Context(), a.config.Ready); err != nil {
+	ready := func(ctx context.Context) (struct{}, error) { return struct{}{}, a.config.Ready(ctx) }
+	if _, err := a.ready.get(r.Context(), ready); err != nil {
 		p := unavailable(slugNotReady, "", 1)
 		if a.admit(r) == nil {
 			for _, reason := range reasons(err) {
@@ -103,23 +111,3 @@ func reasons(err error) []error {
 
 // oneLine writes an error on one line: joined errors stand on several.
 func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
-
-// readiness remembers an answer for a second, so that many who ask cost one check.
-type readiness struct {
-	mu  sync.Mutex
-	at  time.Time
-	err error
-}
-
-func (c *readiness) check(ctx context.Context, ask func(context.Context) error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.at.IsZero() && time.Since(c.at) < time.Second {
-		return c.err
-	}
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), checkTimeout, errors.New("no answer within 5 seconds"))
-	defer cancel()
-	c.err = ask(ctx)
-	c.at = time.Now()
-	return c.err
-}

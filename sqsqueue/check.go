@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -103,32 +104,63 @@ type Depth struct {
 	Dead int `json:"dead"`
 }
 
-// Depths counts the messages of each of the registry's queues.
+// countedAtOnce bounds the queues that Depths asks for at a time.
+const countedAtOnce = 16
+
+// Depths counts the messages of each of the registry's queues, several at a time. It costs two requests a queue.
 func Depths(ctx context.Context, c *Client, r *tasks.Registry) ([]Depth, error) {
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	var depths []Depth
-	for _, spec := range r.Queues() {
-		d := Depth{Queue: c.FullName(spec.Name)}
-		attrs, err := c.attributes(ctx, spec.Name)
-		switch {
-		case errors.Is(err, ErrQueueMissing):
-			d.Missing = true
-		case err != nil:
-			return nil, err
+	specs := r.Queues()
+	var (
+		depths = make([]Depth, len(specs))
+		errs   = make([]error, 2*len(specs))
+		slots  = make(chan struct{}, countedAtOnce)
+		all    sync.WaitGroup
+	)
+	for i, spec := range specs {
+		depths[i].Queue = c.FullName(spec.Name)
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			var pair sync.WaitGroup
+			pair.Go(func() { errs[2*i] = c.countLive(ctx, spec.Name, &depths[i]) })
+			pair.Go(func() { depths[i].Dead, errs[2*i+1] = c.countDead(ctx, spec.Name) })
+			pair.Wait()
+		})
+	}
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err // the first, in the order of the queues
 		}
-		d.Waiting = count(attrs, types.QueueAttributeNameApproximateNumberOfMessages)
-		d.Delayed = count(attrs, types.QueueAttributeNameApproximateNumberOfMessagesDelayed)
-		d.InFlight = count(attrs, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible)
-		deadAttrs, err := c.attributes(ctx, DeadLetterQueue(spec.Name))
-		if err != nil && !errors.Is(err, ErrQueueMissing) {
-			return nil, err
-		}
-		d.Dead = count(deadAttrs, types.QueueAttributeNameApproximateNumberOfMessages)
-		depths = append(depths, d)
 	}
 	return depths, nil
+}
+
+// countLive fills in all but the dead letters.
+func (c *Client) countLive(ctx context.Context, queue string, d *Depth) error {
+	attrs, err := c.attributes(ctx, queue)
+	if errors.Is(err, ErrQueueMissing) {
+		d.Missing = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.Waiting = count(attrs, types.QueueAttributeNameApproximateNumberOfMessages)
+	d.Delayed = count(attrs, types.QueueAttributeNameApproximateNumberOfMessagesDelayed)
+	d.InFlight = count(attrs, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible)
+	return nil
+}
+
+func (c *Client) countDead(ctx context.Context, queue string) (int, error) {
+	attrs, err := c.attributes(ctx, DeadLetterQueue(queue))
+	if err != nil && !errors.Is(err, ErrQueueMissing) {
+		return 0, err
+	}
+	return count(attrs, types.QueueAttributeNameApproximateNumberOfMessages), nil
 }
 
 func count(attrs map[string]string, name types.QueueAttributeName) int {
