@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/coretasks/core/internal/guard"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -136,7 +137,7 @@ func (s *schedule) send(ctx context.Context, tick, until, giveUp time.Time) erro
 		switch {
 		case err == nil:
 			if s.cfg.Fired != nil {
-				s.cfg.Fired(Firing{Task: job.Task, Queue: job.Queue, JobID: job.ID, Tick: tick, At: now})
+				s.told(Firing{Task: job.Task, Queue: job.Queue, JobID: job.ID, Tick: tick, At: now})
 			}
 			return nil
 		case ctx.Err() != nil:
@@ -155,7 +156,19 @@ func (s *schedule) send(ctx context.Context, tick, until, giveUp time.Time) erro
 func (s *schedule) attempt(ctx context.Context, id string, giveUp time.Time) (tasks.Job, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(giveUp.Sub(s.now()), lastRetry))
 	defer cancel()
-	return s.task.DelayJSON(ctx, s.sender, []byte("{}"), tasks.JobID(id))
+	var job tasks.Job
+	err := guard.Try(func() (err error) { // of a sender of the program's own nobody else would hold a panic here
+		job, err = s.task.DelayJSON(ctx, s.sender, []byte("{}"), tasks.JobID(id))
+		return err
+	})
+	return job, err
+}
+
+// told calls the program's own function, which may panic.
+func (s *schedule) told(f Firing) {
+	if p := guard.Call(func() { s.cfg.Fired(f) }); p != nil {
+		s.logger.Error("Config.Fired panicked", "panic", p.Text, "stack", string(p.Stack))
+	}
 }
 
 // keep renews a claim until it is told to stop, however long sending takes. Where another instance took the tick over, it

@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/coretasks/core/internal/guard"
 	"github.com/coretasks/core/tasks"
 )
 
@@ -87,10 +88,13 @@ func New(r *tasks.Registry, sender tasks.Sender, cfg Config) (*Ticker, error) {
 	alone := cfg.Claims == nil
 	if alone {
 		cfg.Claims = newMemory()
+	} else {
+		cfg.Claims = heldClaims{cfg.Claims}
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
+	cfg.Logger = guard.Logger(cfg.Logger)
 	t := &Ticker{cfg: cfg, sender: sender, owner: uuid.NewString(), alone: alone, now: time.Now}
 	for _, task := range r.Tasks() {
 		if task.Info().Schedule != nil {
