@@ -20,8 +20,8 @@ const (
 	cancelEvery = 2 * time.Second
 	// maxPending is how many final states are kept while the store is down. Older ones are given up first.
 	maxPending = 10_000
-	// progressWriters is how many of them are written at once: with a DynamoDB that takes 10 ms, 1,000 jobs in half a second
-	// need 20.
+	// progressWriters is how many of them are written at once: with a DynamoDB that takes 10 ms, 1,000 jobs in half a
+	// second need 20.
 	progressWriters = 24
 	// callTimeout bounds each call of the background loop.
 	callTimeout = 5 * time.Second
@@ -37,8 +37,8 @@ type Config struct {
 }
 
 // A Recorder tells a store what an executor does: it is the tasks.Recorder of a worker. A store that is down stops no
-// work: jobs run, without the protection that records give; it is said once; and how jobs ended is written when the store
-// is back. Close it after the worker has stopped.
+// work: jobs run, without the protection that records give; it is said once; and how jobs ended is written when the
+// store is back. Close it after the worker has stopped.
 type Recorder struct {
 	store  Store
 	config Config
@@ -144,8 +144,8 @@ const (
 	longestWait  = 5 * time.Minute
 )
 
-// claim keeps two messages of a job, of which each came as often, from running in this process at once: a store that is told final
-// states only knows of neither.
+// claim keeps two messages of a job, of which each came as often, from running in this process at once: a store that
+// is told final states only knows of neither.
 func (r *Recorder) claim(key running, at time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -299,8 +299,8 @@ func (r *Recorder) loop(ctx context.Context) {
 	}
 }
 
-// dueProgress has the progress written that is news, by a few writers which go on while the loop does other things. Of one
-// attempt there is one write at a time, so that an older progress never follows a newer.
+// dueProgress has the progress written that is news, by a few writers which go on while the loop does other things.
+// Of one attempt there is one write at a time, so that an older progress never follows a newer.
 func (r *Recorder) dueProgress(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -315,7 +315,8 @@ func (r *Recorder) dueProgress(ctx context.Context) {
 	}
 }
 
-// writeProgress writes what is due until there is no more or the store fails. What it could not write is due again later.
+// writeProgress writes what is due until there is no more or the store fails. What it could not write is due again
+// later.
 func (r *Recorder) writeProgress(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -419,8 +420,8 @@ func (r *Recorder) catchUp(ctx context.Context) {
 	}
 }
 
-// Close stops the recorder and tries once more to write what is pending. The error says how many ends were lost. It does
-// not close the store.
+// Close stops the recorder and tries once more to write what is pending. The error says how many ends were lost. It
+// does not close the store.
 func (r *Recorder) Close(ctx context.Context) error {
 	r.stop()
 	<-r.done

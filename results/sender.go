@@ -56,7 +56,9 @@ func (t *tracker) Send(ctx context.Context, msgs []tasks.Message) []error {
 		}
 		return why
 	})
-	if why == nil && panicked != nil {
+	if why != nil && panicked != nil { // perhaps in the code of the error itself
+		why = panicked
+	} else if panicked != nil {
 		failed, why = len(records), panicked
 	}
 	if failed > 0 {

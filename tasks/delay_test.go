@@ -134,7 +134,7 @@ func TestDelayJSONIsStrict(t *testing.T) {
 		"a large count":          {`{"items":[{"n":18446744073709551616}]}`, "items.0.n", "is out of range: it must be a whole number from 0 to 18446744073709551615"},
 		"null for a number":      {`{"id":null}`, "id", "must be a whole number, not a JSON null"},
 		"a member twice":         {`{"id":1,"ID":2}`, "id", "is given twice (letter case does not tell members apart)"},
-		"a byte order mark":      {"\uFEFF{}", "", "begin with a byte order mark (U+FEFF), which JSON does not have"},
+		"a byte order mark":      {"\uFEFF{}", "", "the text begins with a byte order mark (U+FEFF), which JSON does not allow"},
 		"an unknown field":       {`{"user":1}`, "user", "is not a parameter of this task; it has id, price, items"},
 		"an array":               {`[]`, "", "must be an object, not a JSON array"},
 		"no JSON":                {`{"id":1`, "", "not valid JSON: it ends too early"},

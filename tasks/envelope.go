@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -128,13 +129,14 @@ type wire struct {
 var wireType = sync.OnceValue(func() *jsontype.Description { return jsontype.Of(reflect.TypeFor[wire](), "") })
 
 // DecodeEnvelope reads a message's body. It refuses, with an [*EnvelopeError], what could not be run for certain: a
-// body that is not a JSON object in UTF-8, another version, a missing id, task or params, a member that is given twice or
-// has another type. The ID and the task are returned also then, where they can be read. Members it does not know are
-// ignored, so that a newer producer of the same version can add some.
+// body that is not a JSON object in UTF-8, another version, a missing id, task or params, a member that is given
+// twice or has another type. The ID and the task are returned also then, where they can be read: for people, since
+// such a body may name any job. Members it does not know are ignored, so that a newer producer of the same version
+// can add some.
 func DecodeEnvelope(body []byte) (Envelope, error) {
 	switch {
 	case bytes.HasPrefix(body, []byte(byteOrderMark)):
-		return Envelope{}, &EnvelopeError{Problem: "it begins with a byte order mark (U+FEFF), which JSON does not have"}
+		return Envelope{}, &EnvelopeError{Problem: "it begins with a byte order mark (U+FEFF), which JSON does not allow"}
 	case !utf8.Valid(body): // SQS carries none; encoding/json would let it pass inside parameters
 		return Envelope{}, &EnvelopeError{Problem: "it is not valid UTF-8"}
 	}
@@ -143,14 +145,14 @@ func DecodeEnvelope(body []byte) (Envelope, error) {
 	}
 	of := wireType()
 	if problems := of.Validate(body, false); len(problems) > 0 {
-		return named(body), problemOf(problems[0])
+		return named(body, problems), problemOf(problems[0])
 	}
 	var w wire
 	if err := of.Decode(body, &w); err != nil {
 		if p := of.Blame(body); p != nil {
-			return named(body), problemOf(*p)
+			return named(body, nil), problemOf(*p)
 		}
-		return named(body), &EnvelopeError{Problem: err.Error()}
+		return named(body, nil), &EnvelopeError{Problem: err.Error()}
 	}
 	return w.envelope()
 }
@@ -172,7 +174,7 @@ func (w wire) envelope() (Envelope, error) {
 	}
 	const reads = "this program reads version 1"
 	switch {
-	case w.V == nil || *w.V == 0:
+	case w.V == nil:
 		return e, &EnvelopeError{Field: "v", Problem: "is missing; " + reads}
 	case *w.V != EnvelopeVersion:
 		return e, &EnvelopeError{Field: "v", Problem: fmt.Sprintf("is version %d; %s", *w.V, reads)}
@@ -202,13 +204,19 @@ func (w wire) envelope() (Envelope, error) {
 	return e, nil
 }
 
-// named reads what tells of which job a body is that is no envelope otherwise.
-func named(body []byte) (e Envelope) {
-	var members map[string]json.RawMessage
+// named reads the ID and the task of a malformed envelope. One that is given twice says nothing.
+func named(body []byte, problems []jsontype.Problem) (e Envelope) {
+	var members struct{ ID, Task json.RawMessage }
 	if json.Unmarshal(body, &members) != nil {
 		return e
 	}
-	_ = json.Unmarshal(members["id"], &e.ID) // where it is another type there is none
-	_ = json.Unmarshal(members["task"], &e.Task)
+	read := func(name string, from json.RawMessage, to *string) {
+		wrong := func(p jsontype.Problem) bool { return p.Place == name }
+		if !slices.ContainsFunc(problems, wrong) {
+			_ = json.Unmarshal(from, to) // where it is another type there is none
+		}
+	}
+	read("id", members.ID, &e.ID)
+	read("task", members.Task, &e.Task)
 	return e
 }

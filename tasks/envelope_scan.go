@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// decodeText is DecodeEnvelope for what the executor is handed. Almost every body is one that Encode wrote; scanning that
-// form takes a fifth of the time that encoding/json needs, which would otherwise be half of a run's overhead. Whatever
-// looks different in the least is left to encoding/json.
+// decodeText is DecodeEnvelope for what the executor is handed. Almost every body is one that Encode wrote; scanning
+// that form takes a fifth of the time that encoding/json needs, which would otherwise be half of a run's overhead.
+// Whatever looks different in the least is left to encoding/json.
 func decodeText(body string) (Envelope, error) {
 	if e, ok := scanEnvelope(body); ok {
 		return e, nil
@@ -21,7 +21,8 @@ func decodeText(body string) (Envelope, error) {
 //
 //	{"v":1,"id":"…","task":"…","params":…,"enqueued_at":"…","not_before":"…","trace":{"…":"…",…}}
 //
-// with plain ASCII strings, in which the last two members may be missing. FuzzScanEnvelope compares it with DecodeEnvelope.
+// with plain ASCII strings, in which the last two members may be missing. FuzzScanEnvelope compares it with
+// DecodeEnvelope.
 func scanEnvelope(body string) (e Envelope, ok bool) {
 	const (
 		head   = `{"v":1,"id":"`

@@ -71,9 +71,9 @@ func Permanent(err error) error {
 	return &Error{Err: err, Permanent: true}
 }
 
-// RetryAfter asks for the next retry, if one remains, after d instead of the task's RetryDelay: for example what a rate
-// limit's Retry-After says. Less than 0 counts as 0 and more than [MaxRetryDelay] as that. RetryAfter(d, nil) is nil. Of
-// several that are joined, the longest counts.
+// RetryAfter asks for the next retry, if one remains, after d instead of the task's RetryDelay: for example what a
+// rate limit's Retry-After says. Less than 0 counts as 0 and more than [MaxRetryDelay] as that. RetryAfter(d, nil) is
+// nil. For joined errors the longest delay is used.
 func RetryAfter(d time.Duration, err error) error {
 	if err == nil {
 		return nil
@@ -158,8 +158,8 @@ func (e *DefinitionError) Error() string {
 	return fmt.Sprintf("task %q: %s", e.Task, e.Problem)
 }
 
-// A ParamsError says which parameter of a task is wrong, and what it must be. Its message has no values of parameters, so
-// that it can be logged.
+// A ParamsError says which parameter of a task is wrong, and what it must be. Its message has no values of
+// parameters, so that it can be logged.
 type ParamsError struct {
 	Task string
 	// Field is the path of the parameter ("items.3.price", and "prices.*" for what a map has), or empty where the whole

@@ -102,7 +102,8 @@ func (e *Executor) Execute(ctx context.Context, d Delivery) Outcome {
 	env, err := decodeText(d.Body)
 	attempt.ID, attempt.Task = env.ID, env.Task
 	if err != nil {
-		return e.refusal(ctx, d.Logger, attempt, ReasonMalformed, err)
+		// Of which job it says it is nothing is recorded: a body that is no envelope could say anything.
+		return refuse(d.Logger, attempt, ReasonMalformed, err)
 	}
 	attempt.EnqueuedAt, attempt.Trace = env.EnqueuedAt, env.Trace
 	if attempt.Trace == nil {
@@ -343,7 +344,8 @@ func (e *Executor) report(ctx context.Context, r *run, f *failure, out *Outcome)
 	}
 }
 
-// withStack adds where a panic was, if that is what an error is about. It looks no further than at errors of this package.
+// withStack adds where a panic was, if that is what an error is about. It looks no further than at errors of this
+// package.
 func withStack(log *slog.Logger, err error) *slog.Logger {
 	if params, ok := err.(*ParamsError); ok { //nolint:errorlint // see above
 		err = params.Err

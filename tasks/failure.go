@@ -46,12 +46,9 @@ func failureOf(err error) *failure {
 	return &failure{err: p, text: cut(p.Error()), class: class{panicked: p}}
 }
 
-// maxErrors is how many errors of a tree are looked at: one that wraps itself has no end.
-const maxErrors = 1000
-
 // examine finds out what an error asks for.
 func examine(err error) class {
-	left := maxErrors
+	left := guard.MaxErrors // one that wraps itself has no end
 	c := class{left: &left}
 	c.look(err)
 	return c

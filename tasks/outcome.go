@@ -15,8 +15,8 @@ const (
 	Retry
 	// Dead: put the message into the dead-letter queue with Outcome.Reason and Outcome.Err, and only then delete it.
 	Dead
-	// Postpone: the job is not due for Outcome.Delay, or another message of it is being worked; send it again with that delay, or as much of it as the queue
-	// allows, and only then delete the message.
+	// Postpone: the job is not due for Outcome.Delay, or another message of it is being worked; send it again with that
+	// delay, or as much of it as the queue allows, and only then delete the message.
 	Postpone
 	// GiveBack: the attempt was interrupted, through no fault of the job; make the message visible now.
 	GiveBack
@@ -47,8 +47,8 @@ type Outcome struct {
 	Delay time.Duration
 	// Reason is set for Dead and Retry.
 	Reason Reason
-	// Err is the failure, for Dead, Retry and GiveBack: the error that the function returned, whose methods are code of the
-	// task's author. [Outcome.ErrorText] is its text.
+	// Err is the failure, for Dead, Retry and GiveBack: the error that the function returned. Its methods may panic;
+	// [Outcome.ErrorText] is its text.
 	Err error
 	// Attempt says which job it was; its ID is empty where the message was malformed and its ID can't be read.
 	Attempt Attempt
@@ -69,8 +69,8 @@ type Outcome struct {
 	text string // of Err
 }
 
-// ErrorText returns what the failure says, or "" where there is none: valid UTF-8 of at most 8 KiB. It was taken once, when
-// the attempt ended, and runs no code of the task's author.
+// ErrorText returns what the failure says, or "" where there is none: valid UTF-8 of at most 8 KiB. It was taken
+// once, when the attempt ended, and runs no code of the task's author.
 func (o Outcome) ErrorText() string {
 	if o.text == "" && o.Err != nil {
 		return failureOf(o.Err).text // an outcome that no executor made

@@ -11,6 +11,8 @@ type PeriodicTask struct {
 	*definition
 }
 
+func (t *PeriodicTask) defined() bool { return t != nil && t.definition != nil }
+
 // MaxPeriodicName is how many characters the name of a periodic task can have: a tick's id adds up to 26, "@", the time and "+899s".
 const MaxPeriodicName = MaxJobID - 26
 

@@ -75,8 +75,8 @@ func (e *DeadError) Error() string {
 	return fmt.Sprintf("job %q of task %q is dead (%s): %s", e.Record.ID, e.Record.Task, e.Record.Reason, e.Record.Error)
 }
 
-// A NoResultError is what a job that succeeded has instead of a result that could not be kept: it can't be JSON, or is too
-// large for the store.
+// A NoResultError means that the job succeeded, but its result could not be kept: it can't be JSON, or is too large for the
+// store.
 type NoResultError struct{ Record Record }
 
 func (e *NoResultError) Error() string {

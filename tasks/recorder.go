@@ -14,19 +14,21 @@ import (
 // ErrSkip is what a [Recorder] answers when a job must not run: it has succeeded already, or was cancelled.
 var ErrSkip = errors.New("the job has succeeded or was cancelled already")
 
-// A RunningError is what a [Recorder] answers when another message of the same job is being worked, so that this one must wait:
-// by then the job has ended, most likely, and it is dropped.
+// A RunningError is what a [Recorder] answers when another message of the same job is being worked, so that this one
+// must wait: by then the job has ended, most likely, and it is dropped.
 type RunningError struct{ Wait time.Duration }
 
 func (e *RunningError) Error() string {
 	return fmt.Sprintf("another message of the job is being worked; this one waits %v", e.Wait)
 }
 
-// A Recorder keeps what becomes of jobs; results.NewRecorder makes one of a store. The executor tells it of every attempt.
+// A Recorder keeps what becomes of jobs; results.NewRecorder makes one of a store. The executor tells it of every
+// attempt.
 type Recorder interface {
 	// Start is called before an attempt runs. It returns how many runs of the job have started, this one included; 0
 	// where that is not known. With [ErrSkip] the message is dropped, with a [*DeadError] it is dead-lettered again,
-	// since it may be that only the record had been written, and with a [*RunningError] it comes again later. Any other trouble is the recorder's own: the job runs.
+	// since it may be that only the record had been written, and with a [*RunningError] it comes again later. Any other
+	// trouble is the recorder's own: the job runs.
 	//
 	// The recorder calls cancel, with [ErrCancelled], when somebody cancels the job before End.
 	Start(ctx context.Context, a Attempt, cancel context.CancelCauseFunc) (runs int, err error)
@@ -36,8 +38,8 @@ type Recorder interface {
 	End(ctx context.Context, o Outcome)
 }
 
-// Progress tells how far the task is: fraction from 0 to 1, and a few words. It may be called as often as one likes; a few
-// values a second are kept. Without a results store, and outside a task, it does nothing.
+// Progress tells how far the task is: fraction from 0 to 1, and a few words. It may be called as often as one likes;
+// a few values a second are kept. Without a results store, and outside a task, it does nothing.
 func Progress(ctx context.Context, fraction float64, text string) {
 	r, ok := ctx.Value(runKey{}).(*run)
 	if !ok || r.recorder == nil {
@@ -73,19 +75,19 @@ func (e *Executor) begin(ctx context.Context, logger *slog.Logger, a Attempt, ca
 	return runs, refused
 }
 
-// refusedBy is the outcome of an attempt that the recorder answers with an error, or nil where that is the recorder's own
-// trouble.
+// refusedBy is the outcome of an attempt that the recorder answers with an error, or nil where that is the recorder's
+// own trouble.
 func refusedBy(err error, logger *slog.Logger, a Attempt) *Outcome {
-	if errors.Is(err, ErrSkip) {
+	if guard.Is(err, ErrSkip) {
 		a.log(logger).Info("job is finished already; the delivery is dropped", "why", err.Error())
 		return &Outcome{Verdict: Done, Skipped: true, Attempt: a}
 	}
-	if dead, ok := errors.AsType[*DeadError](err); ok {
+	if dead, ok := guard.Find[*DeadError](err); ok {
 		a.log(logger).Info("job is dead already; its dead letter is sent again")
 		why := errors.New(dead.Record.Error)
 		return &Outcome{Verdict: Dead, Reason: Reason(dead.Record.Reason), Err: why, Skipped: true, Attempt: a, text: cut(dead.Record.Error)}
 	}
-	if other, ok := errors.AsType[*RunningError](err); ok {
+	if other, ok := guard.Find[*RunningError](err); ok {
 		a.log(logger).Info("the job is being worked already; this delivery comes again later", "in", other.Wait)
 		return &Outcome{Verdict: Postpone, Delay: max(other.Wait, 0), Skipped: true, Attempt: a}
 	}
@@ -114,10 +116,13 @@ func tellRecorder(logger *slog.Logger, a Attempt, panicked *guard.Panic) {
 
 // refusal records and logs a job that is dead without having run.
 func (e *Executor) refusal(ctx context.Context, logger *slog.Logger, a Attempt, reason Reason, err error) Outcome {
+	out := refuse(logger, a, reason, err)
+	e.end(ctx, &out)
+	return out
+}
+
+func refuse(logger *slog.Logger, a Attempt, reason Reason, err error) Outcome {
 	out := Outcome{Verdict: Dead, Reason: reason, Err: err, Attempt: a, text: cut(err.Error())}
 	withStack(a.log(logger), err).Error("job is dead", "reason", reason, "error", out.text)
-	if a.ID != "" {
-		e.end(ctx, &out)
-	}
 	return out
 }

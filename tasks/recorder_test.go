@@ -158,3 +158,22 @@ func TestResult(t *testing.T) {
 		})
 	}
 }
+
+// TestABodyThatIsNoEnvelopeHasNoRecord, whatever job it names: the job may be another message's, and well.
+func TestABodyThatIsNoEnvelopeHasNoRecord(t *testing.T) {
+	t.Parallel()
+	k := &keeper{}
+	r := tasks.NewRegistry(tasks.Define("a", ok))
+	e, err := tasks.NewExecutor(r, tasks.ExecutorConfig{Logger: quiet.Logger, Recorder: k})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{
+		`{"v":1,"id":"j","task":"a","params":{},"enqueued_at":7}`, `{"v":1,"id":"j","task":"a"}`, `{"v":0,"id":"j","task":"a","params":{}}`,
+	} {
+		out := e.Execute(t.Context(), tasks.Delivery{Body: body, Attempt: 1})
+		if out.Verdict != tasks.Dead || out.Reason != tasks.ReasonMalformed || out.Attempt.ID != "j" || len(k.ends) > 0 {
+			t.Errorf("%s: %v, %v of job %q, recorded %+v", body, out.Verdict, out.Reason, out.Attempt.ID, k.ends)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package tasks
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,7 +23,7 @@ type Registry struct {
 func NewRegistry(definitions ...Definition) *Registry {
 	r := &Registry{tasks: map[string]*definition{}, queues: map[string]QueueSettings{}}
 	for i, d := range definitions {
-		if isNil(d) {
+		if d == nil || !d.defined() {
 			r.problems = append(r.problems, fmt.Errorf("definition %d given to NewRegistry is nil", i+1))
 			continue
 		}
@@ -36,19 +35,6 @@ func NewRegistry(definitions ...Definition) *Registry {
 		}
 	}
 	return r
-}
-
-// isNil also knows a nil *Task, and one that Define did not make.
-func isNil(d Definition) bool {
-	if d == nil {
-		return true
-	}
-	v := reflect.ValueOf(d)
-	if v.Kind() != reflect.Pointer || v.IsNil() {
-		return v.Kind() == reflect.Pointer
-	}
-	inner := v.Elem().Field(0)
-	return inner.Kind() == reflect.Pointer && inner.IsNil()
 }
 
 // Use adds middleware around every task, the first one outermost, and returns the registry.
@@ -160,6 +146,8 @@ func LambdaVisibility(timeout, window time.Duration) time.Duration { return 6*ti
 func (s QueueSettings) QueueVisibility() time.Duration {
 	return max(s.VisibilityTimeout, LambdaVisibility(s.LambdaTimeout, 0))
 }
+
+func (s QueueSettings) defined() bool { return true }
 
 func (s QueueSettings) register(r *Registry) {
 	refuse := func(format string, args ...any) {

@@ -46,6 +46,9 @@ func TestRegistryRefuses(t *testing.T) {
 		"no function":            {def: []tasks.Definition{tasks.Define[none, none]("a", nil)}, want: `task "a": the function is nil`},
 		"no function, no result": {def: []tasks.Definition{tasks.Define("a", tasks.NoResult[none](nil))}, want: `task "a": the function is nil`},
 		"nil":                    {def: []tasks.Definition{nil}, want: "definition 1 given to NewRegistry is nil"},
+		"a nil task":             {def: []tasks.Definition{(*tasks.Task[none, none])(nil)}, want: "definition 1 given to NewRegistry is nil"},
+		"a task of no Define":    {def: []tasks.Definition{&tasks.Task[none, none]{}}, want: "definition 1 given to NewRegistry is nil"},
+		"a nil periodic task":    {def: []tasks.Definition{(*tasks.PeriodicTask)(nil)}, want: "definition 1 given to NewRegistry is nil"},
 		"a channel": {
 			def:  []tasks.Definition{tasks.Define("a", func(context.Context, withChannel) (none, error) { return none{}, nil })},
 			want: `task "a": Params.Deep[][].C is a chan int, which can't be JSON`,
@@ -99,7 +102,7 @@ func TestRegistryRefuses(t *testing.T) {
 			case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
 				t.Errorf("error %v, want one with %q", err, tc.want)
 			}
-			if tc.want != "" && tc.def[0] != nil {
+			if tc.want != "" && !strings.HasSuffix(tc.want, "is nil") || strings.HasSuffix(tc.want, "function is nil") {
 				if d, isDef := errors.AsType[*tasks.DefinitionError](err); !isDef || d.Problem == "" {
 					t.Errorf("error %#v is not a DefinitionError", err)
 				}

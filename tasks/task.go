@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A Task is a function that runs in the background, with its name and its rules. P is its parameters, R its result; both
-// travel as JSON. Make one with [Define].
+// A Task is a function that runs in the background, with its name and its rules. P is its parameters, R its result;
+// both travel as JSON. Make one with [Define].
 type Task[P, R any] struct {
 	*definition
 }
@@ -34,6 +34,8 @@ type Info struct {
 // A Definition is what a [Registry] is made of: a [*Task], a [*PeriodicTask] or [QueueSettings].
 type Definition interface {
 	register(*Registry)
+	// defined is false for a nil pointer, and for a task that Define did not make.
+	defined() bool
 }
 
 // AnyTask is a task without its types: what tools that work by name (a command line, an HTTP API) need of it.
@@ -47,6 +49,8 @@ type AnyTask interface {
 	DelayJSON(ctx context.Context, to Sender, params []byte, opts ...DelayOption) (Job, error)
 }
 
+func (t *Task[P, R]) defined() bool { return t != nil && t.definition != nil }
+
 // definition is the part of a task that does not depend on its types.
 type definition struct {
 	info     Info
@@ -57,7 +61,7 @@ type definition struct {
 	timedOut, heldTooLong *TimeoutError
 	// bind reads parameters, which must be valid JSON, and returns the call of the function with them.
 	bind func(params json.RawMessage) (call, error)
-	// check reads parameters as strictly as those deserve that somebody typed.
+	// check reads parameters that a person typed; unknown members are errors.
 	check func(params []byte) error
 }
 
@@ -85,19 +89,21 @@ func (c *boundCall[P, R]) encode() (json.RawMessage, error) {
 	return encodeValue(c.def.types.of(c.def).result, &c.result)
 }
 
+func (d *definition) defined() bool { return d != nil }
+
 func (d *definition) refuse(format string, args ...any) {
 	d.problems = append(d.problems, &DefinitionError{Task: d.info.Name, Problem: fmt.Sprintf(format, args...)})
 }
 
 var taskName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`)
 
-// Define makes a task of a function. Name it as "area.action"; jobs carry the name, so renaming a task orphans those that
-// wait.
+// Define makes a task of a function. Name it as "area.action"; jobs carry the name, so renaming a task orphans those
+// that wait.
 //
 // Parameters and result travel as JSON, by the rules of encoding/json. A definition that can't work is reported by
-// [Registry.Err] when the program starts, not here, so that a package variable never panics: an invalid name, an option
-// out of range, a type that JSON can't carry there and back or would lose something of. To find that out, the zero values
-// of both types are written and read once.
+// [Registry.Err] when the program starts, not here, so that a package variable never panics: an invalid name, an
+// option out of range, a type that does not survive the way through JSON and back. To find that out, the zero values
+// of both types are encoded and decoded once.
 func Define[P, R any](name string, fn func(context.Context, P) (R, error), opts ...Option) *Task[P, R] {
 	return &Task[P, R]{definition: newDefinition(name, fn, func(d *definition) {
 		for _, opt := range opts {

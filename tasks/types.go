@@ -14,8 +14,8 @@ import (
 	"github.com/coretasks/core/internal/jsontype"
 )
 
-// types is what JSON the parameters and the result of a task are. It is found out when it is first needed: to ask a type
-// runs its own code, which while a package is initialized could find nothing initialized.
+// types is what JSON the parameters and the result of a task are. It is found out when it is first needed: to ask a
+// type runs its own code, which while a package is initialized could find nothing initialized.
 type types struct {
 	once           sync.Once
 	params, result *jsontype.Description
@@ -56,12 +56,13 @@ type strictness bool
 const (
 	// lenient ignores members that the parameters' type does not have: their producer may have been deployed before.
 	lenient strictness = false
-	// strict refuses them: they are a mistake of whoever typed them. It also tells what the type's own code says of a value,
-	// which may repeat the value: whoever has typed it may read it, and whoever reads logs may not.
+	// strict refuses them: they are a mistake of whoever typed them. It also tells what the type's own code says of a
+	// value, which may repeat the value: whoever has typed it may read it, and whoever reads logs may not.
 	strict strictness = true
 )
 
-// read reads parameters into what pointer points to. It is the one place that does. The errors are [*ParamsError]s.
+// read reads parameters into what pointer points to. It is the one place that does. The errors are [*ParamsError]s,
+// or the [*DefinitionError] of a type that can't be used.
 func (d *definition) read(params []byte, pointer any, how strictness) error {
 	if how == strict { // else they were part of an envelope, which was JSON
 		if err := checkSyntax(d.info.Name, params); err != nil {
@@ -117,7 +118,7 @@ func checkSyntax(task string, params []byte) error {
 	e := &ParamsError{Task: task}
 	switch err := json.Unmarshal(params, new(json.RawMessage)); {
 	case bytes.HasPrefix(params, []byte(byteOrderMark)):
-		e.Problem = "begin with a byte order mark (U+FEFF), which JSON does not have"
+		e.Problem = "the text begins with a byte order mark (U+FEFF), which JSON does not allow"
 	case !utf8.Valid(params):
 		e.Problem = "the text is not valid UTF-8"
 	case strings.HasSuffix(err.Error(), "after top-level value"):
@@ -151,7 +152,7 @@ func encodeValue(of *jsontype.Description, pointer any) (json.RawMessage, error)
 }
 
 // DecodeParams reads parameters as a worker does, for tests and for whoever looks at a dead letter. The error is a
-// [*ParamsError].
+// [*ParamsError], or the [*DefinitionError] of a task that can't be used.
 func (t *Task[P, R]) DecodeParams(params []byte) (P, error) {
 	var p P
 	if err := checkSyntax(t.info.Name, params); err != nil {

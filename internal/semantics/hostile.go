@@ -11,8 +11,8 @@ import (
 	"github.com/coretasks/core/tasks"
 )
 
-// hostile is about code of a task's author that panics outside its function. The process goes on, and the other jobs of the
-// same batch with it.
+// hostile is about code of a task's author that panics outside its function. The process goes on, and the other jobs
+// of the same batch with it.
 var hostile = map[string]func(*testing.T, *run){
 	"an error that is a nil pointer is a failed attempt": func(t *testing.T, r *run) {
 		r.beside(t, func() { delay(t, r, workload.TypedNil, params{}) })

@@ -6,8 +6,8 @@ import (
 	"github.com/coretasks/core/internal/guard"
 )
 
-// heldClaims are claims of the program's own, whose panic is an error: the schedules run in goroutines of this package, where
-// nobody else would hold it.
+// heldClaims are claims of the program's own, whose panic is an error: the schedules run in goroutines of this
+// package, where nobody else would hold it.
 type heldClaims struct{ Claims }
 
 func (h heldClaims) GetClaim(ctx context.Context, schedule string) (c Claim, err error) {
