@@ -247,11 +247,13 @@ func (w *Worker) findQueues(ctx context.Context) error {
 
 // slot runs a message, and then others for as long as there are some.
 func (w *Worker) slot(l *lease) {
+	defer func() {
+		if w.slots.done() == 0 && w.quiet.Load() {
+			w.logger.Info("nothing runs any more on the worker, which fetches no messages")
+		}
+	}()
 	for l != nil {
 		l = w.dispatch.next(l, w.work(l))
-	}
-	if w.slots.done() == 0 && w.quiet.Load() {
-		w.logger.Info("nothing runs any more on the worker, which fetches no messages")
 	}
 }
 
